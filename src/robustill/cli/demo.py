@@ -1,0 +1,37 @@
+"""``robustill demo``: the main job on embedded data, from one command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from robustill.cli.arguments import make_parser, parse
+from robustill.demo import demo
+from robustill.expression import parse as parse_expression
+from robustill.objectives import Objective
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs the demo and names the report."""
+    parser = make_parser(
+        "demo",
+        "Distils two small students from a robust teacher on embedded images, equal but for IGDM, measures all three "
+        "and writes a report.",
+        "[--seeds N] [--train_teacher] [--output DIRECTORY]",
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="pairs of students; from two on, the difference has an
+    interval") parser.add_argument("--term", type=str, default="IGDM(alpha=10)", help="what the second student of a
+    pair adds") parser.add_argument("--train_teacher", action="store_true", help="train a teacher first, on the
+    embedded images") parser.add_argument("--output", type=str, default="runs/demo", help="the directory of the runs
+    and of report.html") parser.add_argument("--overwrite", action="store_true", help="replace the demo that is in
+    that directory") parser.add_argument("--threads", type=int | None, help="CPU threads; default: PyTorch's choice")
+    values = parse(parser, arguments) if values.seeds < 1: raise ValueError(f"--seeds must be at least 1. Found:
+        {values.seeds}.")
+    if values.threads: torch.set_num_threads(values.threads) console = Console() report = demo( Path(values.output),
+        parse_expression(values.term, Objective), seeds=values.seeds, train_teacher=values.train_teacher,
+        overwrite=values.overwrite, console=console,
+    )
+    console.print(f"Open {report}", soft_wrap=True)

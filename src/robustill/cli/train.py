@@ -1,0 +1,38 @@
+"""``robustill train``: one run from its first epoch to its last, or from where it was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from robustill.cli.arguments import add_run_arguments, make_parser, parse, run_of
+from robustill.recipes import recipe_file
+from robustill.train import resume, train
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Trains, and says what to do next."""
+    words = list(arguments)
+    if words and not words[0].startswith("-"):
+        words = ["--config", str(recipe_file(words[0])), *words[1:]]
+    parser = make_parser(
+        "train",
+        "Trains a network adversarially, with or without a teacher, and keeps its last and its best epoch.",
+        "[RECIPE] [--FIELD VALUE ...]   (RECIPE: a name of `robustill list recipes`, or a YAML file)",
+    )
+    parser.add_argument("--output", type=str | None, help="the directory of the run; default runs/METHOD-STUDENT-seedN")
+    parser.add_argument("--overwrite", action="store_true", help="replace the run that is in that directory")
+    parser.add_argument("--resume", type=str | None, help="continue the run in this directory; takes no other flag")
+    add_run_arguments(parser)
+    values = parse(parser, words)
+    console = Console()
+    if values.resume is not None:
+        if len(words) != len([w for w in words if w.startswith("--resume")]) + ("--resume" in words):
+            raise ValueError("--resume takes no other flag: a run continues with the settings in its run.yaml.")
+        target = resume(Path(values.resume), console=console)
+    else:
+        run = run_of(values)
+        target = train(run, Path(values.output or f"runs/{run.name}"), overwrite=values.overwrite, console=console)
+    console.print(f"\nThe run is in {target.path}. Measure it with: robustill evaluate {target.path}", soft_wrap=True)

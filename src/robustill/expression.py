@@ -1,0 +1,161 @@
+"""Text to component and back: ``parse("RSLAD() + IGDM(alpha=10)", Method)``; the way back is ``repr``.
+
+The grammar is a corner of Python: literals, arithmetic of numbers, ``+`` between components, and calls of components.
+There are no names to look up, no attributes and no imports, with one exception: a class of the user's own may stand
+with its import path in front, ``my_pkg.mine:MyAD(gamma=2)``.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import operator
+import re
+from dataclasses import MISSING
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
+
+from beartype import BeartypeConf
+from beartype.door import is_bearable
+
+from robustill.component import Component, find
+
+C = TypeVar("C", bound=Component)
+
+PACKAGES = tuple(f"robustill.{name}" for name in ("attacks", "objectives", "methods", "models", "data", "training"))
+"""Where components are found."""
+
+_NUMBERS_TOO = BeartypeConf(is_pep484_tower=True)  # an integer is welcome where a float is meant
+_PATH = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
+_ARITHMETIC: dict[type[ast.operator], Any] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+}
+
+
+class ExpressionError(ValueError):
+    """A text that is no component, and what to write instead."""
+
+
+@cache
+def components() -> dict[str, type[Component]]:
+    """Every component of the library by name."""
+    return {name: cls for package in PACKAGES for name, cls in find(package, Component).items()}
+
+
+def parse(text: str, kind: type[C]) -> C:
+    """Builds the component that a text describes.
+
+    Args:
+        text: an expression such as ``PGD(budget=Linf(8/255), steps=10, step_size=2/255)``.
+        kind: the base class that the result must have.
+
+    Raises:
+        ExpressionError: the text does not parse, names an unknown component or field, or builds another kind.
+        ValueError: a component refuses a value.
+    """
+    own: dict[str, type[Component]] = {}
+
+    def remember(match: re.Match[str]) -> str:
+        own[f"_own{len(own)}"] = _import(match[1], match[2])
+        return f"_own{len(own) - 1}"
+
+    python = _PATH.sub(remember, text.strip())
+    try:
+        tree = ast.parse(python, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ExpressionError(f"Cannot read {text!r} as an expression such as 'Name(field=value)'.") from None
+    if isinstance(tree, ast.Name):  # `RSLAD` is a slip for `RSLAD()`
+        tree = ast.Call(tree, [], [])
+    result = _build(tree, own)
+    if not isinstance(result, kind):
+        known = ", ".join(name for name, cls in components().items() if issubclass(cls, kind))
+        raise ExpressionError(f"Required: a {_article(kind)}. Found: {text!r}. Known: {known}.")
+    return result
+
+
+def _build(node: ast.expr, own: dict[str, type[Component]]) -> Any:
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str() | None as value):
+            return value
+        case ast.Tuple(elts=elements) | ast.List(elts=elements):
+            return tuple(_build(element, own) for element in elements)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_number(_build(operand, own))
+        case ast.BinOp(left=left, op=op, right=right):
+            return _combine(op, _build(left, own), _build(right, own))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+            return _call(name, [_build(a, own) for a in args], {k.arg: _build(k.value, own) for k in keywords}, own)
+    raise ExpressionError(f"An expression holds numbers, texts and components only. Found: {ast.unparse(node)!r}.")
+
+
+def _combine(op: ast.operator, left: Any, right: Any) -> Any:
+    if isinstance(left, Component) and isinstance(right, Component) and isinstance(op, ast.Add):
+        try:
+            return left + right  # type: ignore[operator]  # methods add terms; others refuse below
+        except TypeError:
+            raise ExpressionError(f"{left!r} and {right!r} cannot be added: only a method takes terms.") from None
+    function = _ARITHMETIC.get(type(op))
+    if function is None:
+        raise ExpressionError("Only + - * / ** are understood between numbers.")
+    a, b = _number(left), _number(right)
+    if function is operator.pow and (abs(a) > 1e6 or abs(b) > 64):
+        raise ExpressionError(f"{a} ** {b} is out of range.")
+    try:
+        return function(a, b)
+    except (ZeroDivisionError, OverflowError):
+        raise ExpressionError(f"{a} and {b}: no finite result.") from None
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ExpressionError(f"Arithmetic needs numbers. Found: {value!r}.")
+    return value
+
+
+def _call(name: str, args: list[Any], fields: dict[str | None, Any], own: dict[str, type[Component]]) -> Component:
+    cls = own.get(name) or components().get(name)
+    if cls is None:
+        nearest = difflib.get_close_matches(name, components(), n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(nearest)}?" if nearest else f"Known: {', '.join(components())}."
+        raise ExpressionError(f"No component is called {name!r}. {hint}")
+    specs = {f.name: f for f in cls.__dataclass_fields__.values() if f.init}  # type: ignore[attr-defined]
+    positional = [f for f in specs.values() if not f.kw_only]
+    if len(args) > len(positional):
+        raise ExpressionError(f"{cls.__name__} takes its fields by name: {', '.join(specs)}.")
+    values = {f.name: value for f, value in zip(positional, args, strict=False)}
+    for key, value in fields.items():
+        if key not in specs or key in values:
+            raise ExpressionError(
+                f"{cls.__name__} has no free field {key!r}. Its fields: {', '.join(specs) or 'none'}."
+            )
+        values[key] = value
+    missing = [f.name for f in specs.values() if f.name not in values and f.default is MISSING]
+    if missing:
+        raise ExpressionError(f"{cls.__name__} requires {' and '.join(missing)}.")
+    hints = get_type_hints(cls)
+    for key, value in values.items():
+        if not is_bearable(value, hints[key], conf=_NUMBERS_TOO):
+            wanted = _article(hints[key])
+            raise ExpressionError(f"{cls.__name__}: field {key!r} requires a {wanted}. Found: {value!r}.")
+    return cls(**values)
+
+
+def _import(module: str, name: str) -> type[Component]:
+    try:
+        cls = getattr(importlib.import_module(module), name, None)
+    except ImportError as error:
+        raise ExpressionError(f"Cannot import {module!r} for {module}:{name}: {error}.") from None
+    if not (isinstance(cls, type) and issubclass(cls, Component)):
+        raise ExpressionError(
+            f"{module}:{name} is no component: it must be a subclass of robustill.component.Component."
+        )
+    return cls
+
+
+def _article(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")

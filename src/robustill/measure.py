@@ -1,0 +1,95 @@
+"""Measuring what a run left behind: its last and its best epoch, against the teacher, written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from robustill.attacks import Attack
+from robustill.cost import forward_macs
+from robustill.data import Dataset
+from robustill.data.batches import in_order
+from robustill.data.split import Split
+from robustill.evaluation import evaluate, passes
+from robustill.models import Classifier, load_model, read_entries
+from robustill.progress import Bar
+from robustill.results import RunDirectory
+from robustill.teachers import check_fits
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What networks are measured with: the same images, attacks and teacher for all of them.
+
+    Attributes:
+        dataset: where the images come from, with the names of their classes.
+        split: the test images, or a sample of them.
+        adversaries: by name.
+        teacher, teacher_name: for GD and GC; None without.
+        batch_size, seed: of the evaluation.
+    """
+
+    dataset: Dataset
+    split: Split
+    adversaries: Mapping[str, Attack]
+    teacher: Classifier | None = None
+    teacher_name: str | None = None
+    batch_size: int = 256
+    seed: int = 0
+
+    def work(self, model: Classifier) -> float:
+        """What measuring a network takes, in multiply-accumulates."""
+        x, _ = next(in_order(self.split, 1))
+        own = forward_macs(model, x.to(next(model.parameters()).device))
+        return len(self.split) * own * sum(passes(adversary) for adversary in self.adversaries.values())
+
+
+def checkpoints(target: RunDirectory) -> dict[str, Path]:
+    """The saved networks of a run by name; ``best`` is left out where it is the last epoch itself.
+
+    A folder that holds a model itself, and no run, is a single checkpoint: ``model``.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if (target.path / "config.json").exists():
+        return {"model": target.path}
+    found = {name: target.checkpoint(name) for name in ("last", "best")}
+    found = {name: path for name, path in found.items() if (path / "config.json").exists()}
+    if not found:
+        raise ValueError(
+            "Required: a run with a finished epoch, or a folder with model.safetensors and config.json. "
+            f"Found: {target.path}{'' if target.path.exists() else ', which does not exist'}."
+        )
+    if len(found) == 2 and read_entries(found["last"]).get("epoch") == read_entries(found["best"]).get("epoch"):
+        del found["best"]
+    return found
+
+
+def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yardstick, bar: Bar) -> None:
+    """Evaluates one network and writes evaluation/NAME.json and NAME.npz into its run."""
+    share = yardstick.work(model) / max(1, len(yardstick.split) * sum(map(passes, yardstick.adversaries.values())))
+    evaluation = evaluate(
+        model,
+        yardstick.split,
+        adversaries=yardstick.adversaries,
+        teacher=yardstick.teacher,
+        batch_size=yardstick.batch_size,
+        seed=yardstick.seed,
+        model_name=name,
+        teacher_name=yardstick.teacher_name,
+        data_name=yardstick.dataset.name,
+        classes=yardstick.dataset.classes,
+        advance=lambda done: bar.advance(done * share),
+    )
+    target.save_evaluation(name, evaluation, evaluation.arrays)
+
+
+def load_checkpoint(path: Path, dataset: Dataset, device: torch.device) -> Classifier:
+    """A saved network on a device, refused where it does not fit the data."""
+    model = load_model(path)
+    check_fits("Network", f"file:{path}", model, dataset)
+    return model.to(device)

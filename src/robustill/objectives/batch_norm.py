@@ -1,0 +1,55 @@
+"""BatchNorm's running averages as another sequence of forwards would leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from robustill.objectives.line import Line
+
+
+def evaluate_like(student: nn.Module, line: Line, needed: Sequence[float], sequence: Sequence[float]) -> None:
+    """Evaluates the student at the ``needed`` points of a line, leaving the averages of a pass over ``sequence``.
+
+    A running average is r <- (1 - m)·r + m·s with s a batch's statistic. With m = 1 the buffers hold s itself after
+    each forward; it is read off per point, and the averages of the sequence are folded by hand. A point of the
+    sequence that the loss does not need is evaluated without gradients.
+    """
+    layers = [m for m in student.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
+    averages = [_averages(layer) for layer in layers]
+    with _momentum_one(layers) as momenta:
+        statistics = {}
+        for c in dict.fromkeys((*needed, *sequence)):
+            with torch.set_grad_enabled(c in needed):
+                line.student(c)
+            statistics[c] = [_averages(layer) for layer in layers]
+    for i, (layer, momentum) in enumerate(zip(layers, momenta, strict=True)):
+        mean, variance, count = averages[i]
+        for c in sequence:
+            mean = mean.lerp(statistics[c][i][0], momentum)
+            variance = variance.lerp(statistics[c][i][1], momentum)
+        layer.running_mean.copy_(mean)
+        layer.running_var.copy_(variance)
+        layer.num_batches_tracked.copy_(count + len(sequence))
+
+
+@contextmanager
+def _momentum_one(layers: list[_BatchNorm]) -> Iterator[list[float]]:
+    momenta = [layer.momentum for layer in layers]
+    if None in momenta:
+        raise ValueError("bn_parity requires BatchNorm with a momentum. Found: momentum=None, a cumulative average.")
+    for layer in layers:
+        layer.momentum = 1.0
+    try:
+        yield momenta
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+
+
+def _averages(layer: _BatchNorm) -> tuple[Tensor, Tensor, Tensor]:
+    return layer.running_mean.clone(), layer.running_var.clone(), layer.num_batches_tracked.clone()

@@ -1,0 +1,62 @@
+"""One progress bar for a job of several stages: it names the stage and the time left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from robustill.training.fit import EpochSource
+    from robustill.types import Images, Labels
+
+
+class Bar:
+    """A bar over a known amount of work, in any unit; on a terminal it is drawn, elsewhere it is silent."""
+
+    def __init__(self, total: float, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=total)
+
+    def stage(self, name: str) -> None:
+        self._progress.update(self._task, description=name)
+
+    def advance(self, amount: float) -> None:
+        self._progress.advance(self._task, amount)
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class Watched:
+    """Batches that advance a bar by ``amount`` each time the loop comes back for the next one."""
+
+    def __init__(self, source: EpochSource, bar: Bar, amount: float) -> None:
+        self._source, self._bar, self._amount = source, bar, amount
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
+        batches: Iterable[tuple[Images, Labels]] = self._source.epoch(number)
+        for batch in batches:
+            yield batch
+            self._bar.advance(self._amount)

@@ -1,0 +1,100 @@
+"""The protocol of a run: what is trained and how, as label and sentence, before the first step and in the report."""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from dataclasses import fields, replace
+
+import torch
+
+from robustill.component import Component, write
+from robustill.models import Classifier, count_parameters
+from robustill.objectives import trace
+from robustill.setting import Setting, validation_attack
+
+
+def protocol(setting: Setting) -> list[tuple[str, str]]:
+    """Everything a reader needs to know to believe, or to repeat, the numbers of a run."""
+    run, method = setting.run, setting.run.method
+    start = getattr(run.attack, "start", None) or method.start
+    rows = [
+        ("data", _data(setting)),
+        ("student", f"{run.student}, {_network(setting.student, setting.student_macs)}"),
+        ("method", "; ".join(in_full(part) for part in (replace(method, terms=()), *method.terms))),
+        ("attack", f"{run.attack}, from {start}, student in {method.attack_mode} mode"),
+        ("loss", "one value an image, KL summed over classes; mean over the batch; logits, softmax and KL in float32"),
+        ("BatchNorm", _batch_norm(setting)),
+        ("optimizer", f"{in_full(run.optimizer)}; {in_full(run.schedule)}; weight average: {run.average or 'none'}"),
+        ("length", f"{run.epochs} epochs of {len(setting.batches)} steps, batch {run.batch_size}"),
+        ("augmentation", in_full(run.augmentation)),
+        ("selection", _selection(setting)),
+        ("precision", f"{run.precision} on {run.device}, {torch.get_num_threads()} CPU threads; evaluation in float32"),
+        ("cost", _cost(setting)),
+        ("seed", str(run.seed)),
+    ]
+    if setting.teacher is not None:
+        size = _network(setting.teacher, setting.teacher_ratio * setting.student_macs)
+        text = f"{run.teacher}: {setting.teacher.config.architecture}, {size}, eval mode, frozen"
+        rows.insert(2, ("teacher", text))
+    return rows
+
+
+def seconds_per_step(setting: Setting) -> float:
+    """The time of one training step on this machine, measured on a copy of the student (the second of two steps)."""
+    student, x, y = deepcopy(setting.student).train(), *next(iter(setting.batches.epoch(1)))
+    seconds = 0.0
+    for _ in range(2):
+        began = time.perf_counter()
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=setting.run.precision == "bfloat16"):
+            loss = setting.run.method.loss(
+                student, setting.teacher, x, y, attack=setting.run.attack, generator=torch.Generator(x.device)
+            )
+        loss.backward()
+        float(loss.detach())  # waits for the device
+        seconds = time.perf_counter() - began
+    return seconds
+
+
+def in_full(component: Component) -> str:
+    """A component with every field, defaults too: what holds whatever the next version's defaults are."""
+    shown = ", ".join(
+        f"{field.name}={in_full(value) if isinstance(value, Component) else write(value)}"
+        for field in fields(component)  # type: ignore[arg-type]  # every component is a dataclass
+        if (value := getattr(component, field.name)) != ()
+    )
+    return f"{type(component).__name__}({shown})"
+
+
+def _data(setting: Setting) -> str:
+    dataset, (height, width) = setting.dataset, setting.dataset.image_size
+    return (
+        f"{dataset.name}: {len(setting.batches.split):,} training, {setting.held_out:,} validation and "
+        f"{len(dataset.test):,} test images, {dataset.num_classes} classes, {dataset.channels}x{height}x{width}, "
+        "pixels in [0, 1]"
+    )
+
+
+def _network(network: Classifier, macs: float) -> str:
+    config = network.config
+    inside = f"normalises inside (mean {config.mean}, std {config.std})" if config.mean else "takes raw pixels"
+    return f"{count_parameters(network):,} parameters, {macs / 1e6:,.1f} M multiply-accumulates an image, {inside}"
+
+
+def _batch_norm(setting: Setting) -> str:
+    method = setting.run.method
+    points = method.bn_parity or trace(method).student
+    order = ", ".join("x" if c == 0 else "x'" if c == 1 else f"x{c:+g}δ" for c in points)
+    return f"student in train mode in the outer step, one batch a forward, in the order {order}"
+
+
+def _selection(setting: Setting) -> str:
+    if setting.held_out == 0:
+        return "the last epoch; nothing is held out"
+    attack = validation_attack(setting.run.attack)
+    return f"best: highest accuracy under {attack} on {setting.held_out:,} held-out training images; last: kept too"
+
+
+def _cost(setting: Setting) -> str:
+    text = f"{setting.units:,.1f} student forwards an image and step"
+    return f"{text}, a teacher's forward counting {setting.teacher_ratio:,.1f}" if setting.cost.needs_teacher else text

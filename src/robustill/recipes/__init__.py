@@ -1,0 +1,29 @@
+"""Recipes: runs that have a name. A YAML file here is one; its first line is a comment that says what it is."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def list_recipes() -> dict[str, str]:
+    """The names of the recipes with what each is."""
+    files = sorted(FOLDER.glob("*.yaml"))
+    return {file.stem: file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for file in files}
+
+
+def recipe_file(text: str) -> Path:
+    """The file that a name or a path means.
+
+    Raises:
+        ValueError: there is neither a recipe of that name nor a file.
+    """
+    if (FOLDER / f"{text}.yaml").is_file():
+        return FOLDER / f"{text}.yaml"
+    if Path(text).is_file():
+        return Path(text)
+    nearest = difflib.get_close_matches(text, list_recipes(), n=1)
+    hint = f"Did you mean {nearest[0]}?" if nearest else f"Known recipes: {', '.join(list_recipes())}."
+    raise ValueError(f"A recipe is a known name or a YAML file. Found: {text!r}, which is neither. {hint}")

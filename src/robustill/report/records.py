@@ -1,0 +1,216 @@
+"""What is reported on: run directories read once, grouped by everything but the seed, paired with their base method."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from robustill.report.labels import short, terms
+from robustill.results import Evaluation, RunDirectory
+
+PARTS = ("run.yaml", "metrics.jsonl", "protocol.json", "evaluation")
+CHECKPOINTS = ("best", "last")
+"""The order in which checkpoints are shown, and preferred where only one can be; other names follow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One run directory. Any part may be empty: a run may be training still, a teacher may only have been evaluated."""
+
+    directory: RunDirectory
+    settings: dict[str, Any]
+    protocol: list[tuple[str, str]]
+    environment: dict[str, Any]
+    metrics: list[dict[str, Any]]
+    evaluations: dict[str, Evaluation]
+    arrays: dict[str, dict[str, np.ndarray]]
+    """Evaluation -> its arrays: flags of each image, gallery."""
+
+    @property
+    def name(self) -> str:
+        return self.directory.path.resolve().name
+
+    @property
+    def seed(self) -> int | None:
+        return self.settings.get("seed")
+
+    @property
+    def done(self) -> int:
+        """Epochs finished so far."""
+        return int(self.metrics[-1]["epoch"]) if self.metrics else 0
+
+    @property
+    def planned(self) -> int:
+        """Epochs the run is to have; what it has where nobody said."""
+        return int(self.settings.get("epochs") or self.done)
+
+    @property
+    def unfinished(self) -> bool:
+        # Evaluated without a log of epochs: trained elsewhere, and only measured here.
+        return self.done < self.planned and (bool(self.metrics) or not self.evaluations)
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Runs that differ in nothing but the seed, in the order of their seeds."""
+
+    records: tuple[Record, ...]
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        return _choices(self.records[0])
+
+    @property
+    def method(self) -> str:
+        return str(self.choices.get("method", ""))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        return terms(self.method)
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The names of everything evaluated in any of the runs."""
+        return ordered({name for record in self.records for name in record.evaluations})
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A base method, and the same with terms added (``+ IGDM``), all else equal."""
+
+    base: Group
+    plus: Group
+
+    @property
+    def added(self) -> str:
+        return " + ".join(self.plus.terms[1:])
+
+    def seeds(self) -> list[tuple[Record, Record]]:
+        """Base and extended run of each seed that both have."""
+        base = {record.seed: record for record in self.base.records}
+        return [(base[record.seed], record) for record in self.plus.records if record.seed in base]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """Everything one report is about."""
+
+    teachers: tuple[Record, ...]
+    groups: tuple[Group, ...]
+
+    @cached_property
+    def pairs(self) -> tuple[Pair, ...]:
+        def rest(group: Group) -> dict[str, Any]:
+            return {key: value for key, value in group.choices.items() if key != "method"}
+
+        return tuple(
+            Pair(base, plus)
+            for plus in self.groups
+            for base in self.groups
+            if len(plus.terms) > 1 and base.terms == plus.terms[:1] and rest(base) == rest(plus)
+        )
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        return self.teachers + tuple(record for group in self.groups for record in group.records)
+
+    def label(self, group: Group) -> str:
+        """A group's method, and whatever else tells it from the other groups."""
+        keys = dict.fromkeys(key for other in self.groups for key in other.choices if key != "method")
+        telling = [key for key in keys if len({str(other.choices.get(key)) for other in self.groups}) > 1]
+        name = short(group.method) if group.method else group.records[0].name
+        return ", ".join([name] + [f"{key} {short(str(group.choices.get(key)))}" for key in telling])
+
+    def teacher_label(self, teacher: Record) -> str:
+        return "Teacher" if len(self.teachers) == 1 else f"Teacher {teacher.name}"
+
+
+def ordered(checkpoints: set[str]) -> list[str]:
+    return [name for name in CHECKPOINTS if name in checkpoints] + sorted(checkpoints.difference(CHECKPOINTS))
+
+
+def read_record(path: Path) -> Record:
+    """Reads a run directory.
+
+    Raises:
+        ValueError: The path is no run directory, or a file in it cannot be read.
+    """
+    if not any((path / part).exists() for part in PARTS):
+        found = "is an ordinary directory" if path.is_dir() else "is a file" if path.exists() else "does not exist"
+        raise ValueError(
+            f"A report needs run directories, with run.yaml or evaluation/ in them; {path} {found}. "
+            "Name a directory that `robustill train` or `robustill evaluate` wrote."
+        )
+    run = RunDirectory(path)
+    try:
+        metrics = {row["epoch"]: row for row in run.metrics()}  # an epoch repeated after a resume counts once
+        evaluations = run.evaluations()
+        return Record(
+            directory=run,
+            settings=run.settings(),
+            protocol=run.protocol(),
+            environment=run.environment(),
+            metrics=[metrics[epoch] for epoch in sorted(metrics)],
+            evaluations=evaluations,
+            arrays={name: run.arrays(name) for name in evaluations},
+        )
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"The run directory {path} holds a file that robustill did not write or that is damaged ({error!r}). "
+            "Restore or remove that file."
+        ) from error
+
+
+def read_study(paths: Sequence[Path]) -> Study:
+    """Reads run directories, tells teachers from students, and groups the students' runs.
+
+    Raises:
+        ValueError: No path was given, a path is no run directory, or two runs are the same experiment.
+    """
+    if not paths:
+        raise ValueError("A report needs at least one run directory; none was named.")
+    records = [read_record(path) for path in dict.fromkeys(Path(path).resolve() for path in paths)]
+    teachers = [record for record in records if _is_teacher(record, records)]
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        if record not in teachers:
+            groups.setdefault(json.dumps(_choices(record), sort_keys=True, default=str), []).append(record)
+    for members in groups.values():
+        _require_distinct_seeds(members)
+    ranked = [Group(tuple(sorted(members, key=lambda r: (r.seed is None, r.seed or 0)))) for members in groups.values()]
+    # A base method stands above what was added to it, whatever the order of the paths.
+    first = {terms_: index for index, terms_ in reversed([(i, g.terms[0]) for i, g in enumerate(ranked)])}
+    return Study(tuple(teachers), tuple(sorted(ranked, key=lambda g: (first[g.terms[0]], len(g.terms)))))
+
+
+def _choices(record: Record) -> dict[str, Any]:
+    return {key: value for key, value in record.settings.items() if key != "seed"}
+
+
+def _is_teacher(record: Record, records: Sequence[Record]) -> bool:
+    """Only evaluated, or trained without a teacher and named by another run as its teacher."""
+    if not record.settings.get("method"):
+        return True
+    named = [str(other.settings.get("teacher") or "") for other in records]
+    return not record.settings.get("teacher") and any(record.name in re.split(r"[/\\:]", text) for text in named)
+
+
+def _require_distinct_seeds(records: Sequence[Record]) -> None:
+    seen: dict[int | None, Record] = {}
+    for record in records:
+        if record.seed in seen:
+            raise ValueError(
+                f"The runs of a report must differ in a setting or in the seed; {seen[record.seed].name} and "
+                f"{record.name} have the same settings and seed {record.seed}, which is one experiment twice. "
+                "Name only one of them."
+            )
+        seen[record.seed] = record

@@ -1,0 +1,77 @@
+"""What was trained and how, and the settings and environments behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from robustill.report.labels import count, listing, short
+from robustill.report.records import Record, Study
+from robustill.report.sections.base import Fact, Fold, Section
+from robustill.report.tables import Cell, Column, Table, named_records
+
+
+def protocol(study: Study) -> Section | None:
+    """What was trained and how: once where the runs agree, with the runs' names where they do not."""
+    facts = _facts(study, [record for group in study.groups for record in group.records])
+    rows = tuple(
+        (Cell(fact.label), Cell(text), *([Cell(who or "all")] if len(study.teachers) > 1 else []))
+        for fact in _facts(study, study.teachers)
+        for text, who in fact.texts
+    )
+    columns = tuple(Column(title, numeric=False) for title in ("Choice", "Value", "Of")[: len(rows[0]) if rows else 0])
+    folds = (Fold("How the teacher was made", (Table("The protocol of the teacher.", columns, rows),)),) if rows else ()
+    return Section("protocol", "Protocol", facts=facts, folds=folds) if facts or folds else None
+
+
+def _facts(study: Study, records: Sequence[Record]) -> tuple[Fact, ...]:
+    """Each label with its distinct texts and whom each is true for; nobody is named where all agree."""
+    told: dict[str, dict[str, list[Record]]] = {}
+    blocks = [(record, record.protocol or _settings(record)) for record in records]
+    for record, block in blocks:
+        for label, text in block:
+            told.setdefault(label, {}).setdefault(text, []).append(record)
+    telling = [record for record, block in blocks if block]
+    facts = []
+    for label, texts in told.items():
+        if label == "seed":  # the tables say which run has which
+            facts.append(Fact(label, ((listing(list(texts)), ""),)))
+        else:
+            whose = {text: "" if len(of) == len(telling) else _names(study, of) for text, of in texts.items()}
+            facts.append(Fact(label, tuple((text, "" if who == short(text) else who) for text, who in whose.items())))
+    return tuple(facts)
+
+
+def _names(study: Study, records: Sequence[Record]) -> str:
+    """Runs by name; a group once if all of its seeds are there."""
+    names = [study.teacher_label(record) for record in records if record in study.teachers]
+    for group in study.groups:
+        members = [record for record in group.records if record in records]
+        if len(members) == len(group.records):
+            names.append(study.label(group))
+        elif members:
+            names.append(f"{study.label(group)}, seed {listing([str(record.seed) for record in members])}")
+    return "; ".join(names)
+
+
+def _settings(record: Record) -> list[tuple[str, str]]:
+    return [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in record.settings.items()]
+
+
+def settings(study: Study) -> Section:
+    """The resolved settings and the environment of every run, as they stand in its directory."""
+    folds = []
+    environments: dict[str, list[Record]] = {}
+    for label, record in named_records(study):
+        file = record.directory.settings_file
+        if file.exists():
+            folds.append(Fold(f"Settings of {label}", text=file.read_text(encoding="utf-8")))
+        if record.environment:
+            text = json.dumps(record.environment, indent=2, ensure_ascii=False)
+            environments.setdefault(text, []).append(record)
+    for text, records in environments.items():
+        folds.append(Fold(f"Environment of {_names(study, records)}", text=text))
+    names = listing([record.name for record in study.records])
+    runs = count(len(study.records), "run")
+    lead = f"Made from {runs}: {names}. `robustill train` with a settings file repeats its run."
+    return Section("settings", "Settings and environment", lead, folds=tuple(folds))

@@ -1,0 +1,200 @@
+"""Tables: one content, shown as rows of HTML (by the page's template), as Markdown, or as plain text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from robustill.report.labels import count, short
+from robustill.report.measures import Metric, compare, headline, measure, metrics_of
+from robustill.report.records import Group, Record, Study, ordered
+from robustill.results import Accuracy
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text, a smaller note under it (an interval), and the number it was made from."""
+
+    text: str
+    note: str = ""
+    value: float | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    hint: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under columns. The first column names the row."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def markdown(self) -> str:
+        """GitHub's table syntax; what a reader of it would take for markup is escaped."""
+        ruler = ["---:" if column.numeric else "---" for column in self.columns]
+        lines = [[_escaped(column.title) for column in self.columns], ruler]
+        lines += [[_escaped(f"{c.text} ({c.note})" if c.note else c.text) for c in row] for row in self.rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{_escaped(self.caption)}\n"
+
+    def plain(self) -> str:
+        """Aligned columns of text; notes stand on a second line under their numbers."""
+        lines: list[list[str]] = [[column.title for column in self.columns]]
+        for row in self.rows:
+            lines.append([cell.text for cell in row])
+            if any(cell.note for cell in row):
+                lines.append([cell.note for cell in row])
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+        adjusted = [
+            "  ".join(
+                text.rjust(width) if column.numeric else text.ljust(width)
+                for text, width, column in zip(line, widths, self.columns, strict=True)
+            ).rstrip()
+            for line in lines
+        ]
+        adjusted.insert(1, "─" * max(len(line) for line in adjusted))
+        return "\n".join([*adjusted, "", self.caption]) + "\n"
+
+
+def _escaped(text: str) -> str:
+    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").split())
+
+
+def main_table(study: Study) -> Table:
+    """Teachers first, then every group at every evaluated checkpoint, with the paired difference to the base method."""
+    metrics = metrics_of(study)
+    strongest = headline(metrics) if study.pairs else None
+    columns = [Column("Network", numeric=False), Column("Checkpoint", numeric=False)]
+    for metric in metrics:
+        columns.append(Column(metric.title, metric.meaning))
+        if metric == strongest:
+            columns.append(Column(f"Δ {metric.label}", "points gained over the base method, paired by seed"))
+    columns += [Column("Seeds", "runs that differ in the seed only"), Column("Parameters")]
+    groups = [(study.teacher_label(teacher), Group((teacher,))) for teacher in study.teachers]
+    groups += [(study.label(group), group) for group in study.groups]
+    rows = [
+        _row(study, label, group, checkpoint, metrics, strongest)
+        for label, group in groups
+        for checkpoint in group.checkpoints or [""]
+    ]
+    return Table(_caption(study, metrics), tuple(columns), tuple(rows))
+
+
+def _row(
+    study: Study, label: str, group: Group, checkpoint: str, metrics: Sequence[Metric], strongest: Metric | None
+) -> tuple[Cell, ...]:
+    """A group at a checkpoint; without a checkpoint, a group of which nothing was evaluated."""
+    cells = [Cell(label, status(group)), Cell(checkpoint or "–")]
+    for metric in metrics:
+        cells.append(_measured(group, checkpoint, metric))
+        if metric == strongest:
+            cells.append(_difference(study, group, checkpoint, metric))
+    evaluations = [r.evaluations[checkpoint] for r in group.records if checkpoint in r.evaluations]
+    sizes = sorted({evaluation.parameters for evaluation in evaluations})
+    seeds, of = len(evaluations), len(group.records)
+    cells.append(Cell(str(of) if seeds in (of, 0) else f"{seeds} of {of}", value=seeds))
+    cells.append(Cell(" / ".join(map(count, sizes)) or "–", value=sizes[0] if sizes else None))
+    return tuple(cells)
+
+
+def status(group: Group) -> str:
+    """What a reader must know before the numbers: that a run is unfinished, or not evaluated."""
+    unfinished = [record for record in group.records if record.unfinished]
+    if unfinished:
+        done = " and ".join(f"{record.done} of {record.planned}" for record in unfinished)
+        return f"unfinished: {done} epochs" + ("" if group.checkpoints else ", not evaluated")
+    return "" if group.checkpoints else "not evaluated"
+
+
+def _measured(group: Group, checkpoint: str, metric: Metric) -> Cell:
+    measured = measure(group, checkpoint, metric)
+    if measured is None:
+        return Cell("–")
+    text = metric.show(measured.mean)
+    if measured.std is not None:
+        text += f" ± {metric.show(measured.std)}"
+    return Cell(text, metric.range(measured.interval), measured.mean)
+
+
+def _difference(study: Study, group: Group, checkpoint: str, metric: Metric) -> Cell:
+    pair = next((pair for pair in study.pairs if pair.plus is group), None)
+    found = compare(pair, checkpoint, metric) if pair else None
+    if found is None:
+        return Cell("")
+    note = metric.difference_range(found.interval) if found.interval else "one seed"
+    return Cell(metric.difference(found.mean), note, found.mean, found.tone)
+
+
+def _caption(study: Study, metrics: Sequence[Metric]) -> str:
+    """On what, how many, and what the small numbers are."""
+    evaluations = [evaluation for record in study.records for evaluation in record.evaluations.values()]
+    if not evaluations:
+        return "Nothing has been evaluated yet."
+    images = sorted({accuracy.n for evaluation in evaluations for accuracy in evaluation.accuracies.values()})
+    on = sorted({f"{evaluation.split} images of {evaluation.data}" for evaluation in evaluations})
+    n = count(images[0]) if len(images) == 1 else f"{count(images[0])} to {count(images[-1])}" if images else "0"
+    text = f"Measured on {n} {' and '.join(on)}. "
+    if any(len(group.records) > 1 for group in study.groups):
+        text += "Several seeds: mean ± standard deviation, below it the 95 % interval of the mean. One seed: "
+    text += "95 % intervals over the images stand below the values."
+    for metric in metrics:
+        attacks = {m.adversary for evaluation in evaluations if isinstance(m := metric.of(evaluation), Accuracy)}
+        if len(attacks) > 1:
+            text += f" {metric.label} was not the same attack in every row: {'; '.join(sorted(attacks))}."
+    return text
+
+
+def raw_table(study: Study) -> Table:
+    """Every number of every evaluation file, as it stands there: the data behind the main table."""
+    columns = [Column(t, numeric=False) for t in ("Network", "Run", "Checkpoint", "Images", "Measured", "How")]
+    columns += [Column(t) for t in ("n", "Correct", "Value", "95 % low", "95 % high")]
+    rows = []
+    for label, record in named_records(study):
+        for checkpoint in ordered(set(record.evaluations)):
+            evaluation = record.evaluations[checkpoint]
+            where = f"{evaluation.data}, {evaluation.split}"
+            head = [Cell(label), Cell(record.name), Cell(checkpoint), Cell(where)]
+            for key, a in evaluation.accuracies.items():
+                tail = [_number(a.correct), _number(a.accuracy), *map(_number, a.interval)]
+                label_ = Metric(key, accuracy=True).label
+                rows.append((*head, Cell(label_), Cell(short(a.adversary)), _number(a.n), *tail))
+            for key, m in evaluation.agreement.items():
+                tail = [Cell(""), _number(m.mean), *map(_number, m.interval)]
+                metric = Metric(key, accuracy=False)
+                rows.append((*head, Cell(metric.label), Cell(metric.meaning), _number(m.n), *tail))
+    return Table("Every number of the evaluation files; accuracies as shares of one.", tuple(columns), tuple(rows))
+
+
+def _number(value: float) -> Cell:
+    return Cell(count(value) if isinstance(value, int) else f"{value:.4f}", value=value)
+
+
+def named_records(study: Study) -> list[tuple[str, Record]]:
+    """Every run with the name of its row: the teachers, then the groups seed by seed."""
+    named = [(study.teacher_label(teacher), teacher) for teacher in study.teachers]
+    for group in study.groups:
+        several = len(group.records) > 1
+        named += [(study.label(group) + (f", seed {r.seed}" if several else ""), r) for r in group.records]
+    return named
+
+
+def paired_table(study: Study) -> Table:
+    """Base, extended and difference of every metric, seed by seed."""
+    rows = []
+    for pair in study.pairs:
+        for checkpoint in pair.plus.checkpoints:
+            for metric in metrics_of(study):
+                found = compare(pair, checkpoint, metric)
+                for seed, base, plus in zip(found.seeds, found.base, found.plus, strict=True) if found else ():
+                    head = [Cell(study.label(pair.plus)), Cell(checkpoint), Cell(str(seed)), Cell(metric.title)]
+                    numbers = [Cell(metric.show(number), value=number) for number in (base, plus)]
+                    rows.append((*head, *numbers, Cell(metric.difference(plus - base), value=plus - base)))
+    names = ("Network", "Checkpoint", "Seed", "Measured")
+    columns = [*(Column(n, numeric=False) for n in names), *map(Column, ("Base method", "With the term", "Difference"))]
+    return Table("Differences to the base method, paired by seed.", tuple(columns), tuple(rows))

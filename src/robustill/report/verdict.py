@@ -1,0 +1,252 @@
+"""The result in words, computed from the numbers: what the added term changed, how sure that is, what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from robustill.report.labels import component, count, listing, percent, signed
+from robustill.report.measures import (
+    AGREEMENT,
+    Comparison,
+    Measurement,
+    Metric,
+    Tone,
+    compare,
+    headline,
+    headline_comparison,
+    measure,
+    metrics_of,
+    shared_checkpoint,
+    shown_checkpoint,
+)
+from robustill.report.records import Group, Pair, Record, Study
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence to read first, then what it rests on."""
+
+    headline: str
+    notes: tuple[str, ...]
+    tone: Tone | None = None
+
+    def __str__(self) -> str:
+        return " ".join((self.headline, *self.notes))
+
+
+def verdict(study: Study) -> Verdict:
+    """Says no more than the numbers: a difference counts as one only where its 95 % interval leaves out zero."""
+    metric = headline(metrics_of(study))
+    compared = [found for pair in study.pairs if (found := headline_comparison(pair, metric))]
+    if len(compared) == 1:
+        result = _one_pair(study, compared[0])
+    elif compared:
+        result = _several_pairs(study, compared)
+    elif metric:
+        result = _no_pair(study, metric)
+    else:
+        result = Verdict(_nothing_measured(study), ())
+    return Verdict(result.headline, result.notes + _missing(study, metric), result.tone)
+
+
+def added_name(pair: Pair) -> str:
+    """What was added, by name: ``IGDM``."""
+    return " + ".join(component(term) for term in pair.plus.terms[1:])
+
+
+def _points(comparison: Comparison) -> str:
+    difference = abs(100 * comparison.mean)
+    if round(difference, 1) == 0:
+        return "no more and no less"
+    return f"{difference:.1f} points {'more' if comparison.mean > 0 else 'less'}"
+
+
+def _under(metric: Metric) -> str:
+    return "correct" if metric.key == "clean" else f"correct under {metric.label}"
+
+
+def _images(group: Group, checkpoint: str, images: int) -> str:
+    split = next(r.evaluations[checkpoint].split for r in group.records if checkpoint in r.evaluations)
+    return f"{count(images)} {split} images"
+
+
+def _one_pair(study: Study, found: Comparison) -> Verdict:
+    name, several = added_name(found.pair), len(found.seeds) > 1
+    kept = found.plus_mean
+    opening = f"Over {len(found.seeds)} seeds" if several else f"With {name}"
+    student = f"the student with {name} keeps on average" if several else "the student keeps"
+    sentence = (
+        f"{opening} {student} {percent(kept)} of {_images(found.pair.plus, found.checkpoint, found.images)} "
+        f"{_under(found.metric)}, {_points(found)} than without"
+    )
+    if found.tone == "unclear":
+        sentence += ": too close to call"
+    notes = [_certainty(found), *_side_effects(found), *_teacher_note(study, found)]
+    return Verdict(f"{sentence}.", tuple(notes), found.tone)
+
+
+def _certainty(found: Comparison) -> str:
+    """How sure the difference is, and what the interval does not contain."""
+    which = f"checkpoint “{found.checkpoint}”"
+    if len(found.seeds) > 1 and found.interval:
+        gained = sum(difference > 0 for difference in found.differences)
+        text = f"Paired by seed, the 95 % interval of the mean difference is {_range(found)} points ({which}); "
+        return text + f"{gained} of {len(found.seeds)} seeds gained."
+    if found.interval:
+        zero = "" if found.tone != "unclear" else ", so it holds zero"
+        text = f"One seed: over the same images the 95 % interval of the difference is {_range(found)} points ({which})"
+        return f"{text}{zero}; how much another seed would change it is not known."
+    state = "overlap" if found.overlap else "do not overlap"
+    return f"One seed: the 95 % intervals of the two accuracies {state} ({which}); another seed may change the order."
+
+
+def _range(found: Comparison) -> str:
+    assert found.interval is not None
+    low, high = (signed(100 * bound, 1) for bound in found.interval)
+    return f"{low} to {high}"
+
+
+def _side_effects(found: Comparison) -> list[str]:
+    """Clean accuracy and agreement with the teacher's gradients, with and without."""
+    notes = []
+    clean = compare(found.pair, found.checkpoint, Metric("clean", accuracy=True))
+    if clean and found.metric.key != "clean":
+        notes.append(f"Clean accuracy is {percent(clean.plus_mean)}, {_points(clean)} than without.")
+    agreements = [compare(found.pair, found.checkpoint, Metric(key, accuracy=False)) for key in AGREEMENT]
+    changes = [change for change in agreements if change]
+    words = {"better": "closer to", "worse": "farther from", "unclear": "neither clearly closer to nor farther from"}
+    numbers = [
+        f"{c.metric.label} {c.metric.show(c.plus_mean)} instead of {c.metric.show(c.base_mean)}" for c in changes
+    ]
+    if len({change.tone for change in changes}) == 1:
+        notes.append(f"Its input gradients are {words[changes[0].tone]} the teacher’s: {listing(numbers)}.")
+    elif changes:
+        told = [f"{number} ({words[c.tone]} it)" for number, c in zip(numbers, changes, strict=True)]
+        notes.append(f"Its input gradients and the teacher’s: {listing(told)}.")
+    return notes
+
+
+def _teacher_note(study: Study, found: Comparison) -> list[str]:
+    """What the teacher keeps, and how much larger it is."""
+    if len(study.teachers) != 1:
+        return []
+    teacher = Group(study.teachers)
+    measured = measure(teacher, shown_checkpoint(study, teacher), found.metric)
+    if not measured:
+        return []
+    big = study.teachers[0].evaluations[measured.checkpoint].parameters
+    small = found.pair.plus.records[0].evaluations.get(found.checkpoint)
+    larger = f", {big / small.parameters:.0f} times the student’s" if small and big >= 2 * small.parameters > 0 else ""
+    return [f"The teacher keeps {percent(measured.mean)} with {count(big)} parameters{larger}."]
+
+
+def _several_pairs(study: Study, compared: list[Comparison]) -> Verdict:
+    tones = [found.tone for found in compared]
+    names = dict.fromkeys(added_name(found.pair) for found in compared)
+    name = next(iter(names)) if len(names) == 1 else "The added term"
+    metric = compared[0].metric
+    sentence = (
+        f"{name} raised {metric.label} accuracy in {tones.count('better')} of {len(compared)} comparisons, "
+        f"lowered it in {tones.count('worse')}, and was too close to call in {tones.count('unclear')}."
+    )
+    notes = []
+    for found in compared:
+        plus, base = found.plus_mean, found.base_mean
+        interval = f", 95 % interval {_range(found)}" if found.interval else ""
+        notes.append(
+            f"{study.label(found.pair.plus)}: {percent(plus)} with, {percent(base)} without "
+            f"({signed(100 * found.mean, 1)} points{interval}, {count(len(found.seeds), 'seed')}, "
+            f"checkpoint “{found.checkpoint}”)."
+        )
+    return Verdict(sentence, tuple(notes))
+
+
+def _no_pair(study: Study, metric: Metric) -> Verdict:
+    """The most robust of what was measured; a teacher speaks only where no student can."""
+    students = [(study.label(group), group) for group in study.groups]
+    teachers = [(study.teacher_label(teacher), Group((teacher,))) for teacher in study.teachers]
+    ranked = _ranked(study, students, metric) or _ranked(study, teachers, metric)
+    if not ranked:
+        return Verdict(_nothing_measured(study), ())
+    label, group, measured = ranked[0]
+    images = _images(group, measured.checkpoint, measured.images[0])
+    average = f" on average over {len(measured.values)} seeds" if len(measured.values) > 1 else ""
+    most = f", the most of {len(ranked)} networks" if len(ranked) > 1 else ""
+    low, high = map(percent, measured.interval)
+    notes = [f"Its 95 % interval is {low} to {high} (checkpoint “{measured.checkpoint}”)."]
+    if len(ranked) > 1:
+        second, _, other = ranked[1]
+        state = "overlap" if other.interval[1] >= measured.interval[0] else "do not overlap"
+        notes.append(f"Next is {second} with {percent(other.mean)}; the 95 % intervals {state}.")
+    clean = measure(group, measured.checkpoint, Metric("clean", accuracy=True))
+    if clean and metric.key != "clean":
+        notes.append(f"It has {percent(clean.mean)} of the unchanged images right.")
+    who = "The teacher" if label == "Teacher" else label
+    return Verdict(f"{who} keeps {percent(measured.mean)} of {images} {_under(metric)}{average}{most}.", tuple(notes))
+
+
+def _ranked(study: Study, networks: list[tuple[str, Group]], metric: Metric) -> list[tuple[str, Group, Measurement]]:
+    found = [(name, group, measure(group, shown_checkpoint(study, group), metric)) for name, group in networks]
+    measured = [(name, group, measurement) for name, group, measurement in found if measurement]
+    return sorted(measured, key=lambda row: -row[2].mean)
+
+
+def _nothing_measured(study: Study) -> str:
+    begun = [record for record in study.records if record.metrics]
+    if not begun:
+        return "Nothing has been measured yet."
+    if any(record.unfinished for record in begun):
+        return f"Still training: {_progress(begun)}; nothing has been evaluated yet."
+    return "Training has finished; nothing has been evaluated yet."
+
+
+def _progress(records: list[Record]) -> str:
+    done, planned = sum(r.done for r in records), sum(r.planned for r in records)
+    return f"{done} of {planned} epochs are done"
+
+
+def _missing(study: Study, metric: Metric | None) -> tuple[str, ...]:
+    """What a reader must not take for granted: runs that are unfinished or not evaluated, pairs that are none."""
+    notes = [note for group in study.groups for note in _unready(study, group, metric is not None)]
+    notes += [note for pair in study.pairs for note in _unpaired(study, pair, metric)]
+    if study.groups and not study.pairs and metric:
+        notes.append("No two runs differ in an added term alone: what such a term (IGDM) changes is not shown.")
+    return tuple(notes)
+
+
+def _unpaired(study: Study, pair: Pair, metric: Metric | None) -> list[str]:
+    """Why a pair is not compared, or not all of it."""
+    label, paired, seeds = (
+        study.label(pair.plus),
+        len(pair.seeds()),
+        max(len(pair.base.records), len(pair.plus.records)),
+    )
+    if not paired:
+        return [f"{label} and its base method have no seed in common, so they are not compared."]
+    notes = []
+    if paired < seeds:
+        notes.append(f"{label} and its base method have {paired} of {seeds} seeds in common; only those are compared.")
+    measured = metric and shared_checkpoint(pair)
+    if measured and not headline_comparison(pair, metric):
+        notes.append(f"{label} and its base method were not measured alike, so they are not compared.")
+    return notes
+
+
+def _unready(study: Study, group: Group, measured: bool) -> list[str]:
+    label, notes = study.label(group), []
+    unfinished = [record for record in group.records if record.unfinished]
+    unevaluated = [record for record in group.records if not record.evaluations]
+    if unfinished and (measured or len(study.groups) > 1):
+        done = listing([f"{record.done} of {record.planned}" for record in unfinished])
+        final = "" if unevaluated else "; its numbers are not final"
+        notes.append(f"{label} has finished {done} epochs so far{final}.")
+    if unevaluated and (measured or not unfinished):
+        every = len(unevaluated) == len(group.records)
+        which = "" if every else f" ({len(unevaluated)} of {len(group.records)} seeds)"
+        notes.append(f"{label} has not been evaluated{which}: `robustill evaluate` does that.")
+    last = [record.metrics[-1].get("validation_robust") for record in unevaluated if record.metrics]
+    shares = [share for share in last if share is not None]
+    if shares:
+        mean = percent(sum(shares) / len(shares))
+        notes.append(f"{label} had {mean} of its validation images correct under attack after its last finished epoch.")
+    return notes

@@ -1,0 +1,124 @@
+"""A run: one experiment as one frozen record, written as text that runs again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
+from typing import Any, get_type_hints
+
+import yaml
+
+from robustill.attacks import PGD, Attack, Linf
+from robustill.component import Component
+from robustill.data.augmentation import Augmentation, CropFlip
+from robustill.expression import parse
+from robustill.methods.pgd_at import PGDAT
+from robustill.models.architecture import Architecture
+from robustill.models.create import resolve
+from robustill.objectives.base import Method
+from robustill.training.averages import Average
+from robustill.training.optimizers import SGD
+from robustill.training.precision import Precision
+from robustill.training.schedules import OneCycle, Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One experiment. Every field is a flag of ``robustill train`` and a key of a recipe.
+
+    Attributes:
+        data: where the images come from: demo, folder:PATH or npz:PATH.
+        image_size: side in pixels to which images are resized; null takes them as they are.
+        channels: 1 (grey) or 3 (colour); null takes what the images have.
+        student: the architecture to train, an expression or a name (robustill list models).
+        normalize: whether the student subtracts the training set's mean and divides by its deviation, inside the
+            network.
+        teacher: where the teacher comes from: demo, run:DIRECTORY, file:PATH or null.
+        method: what is trained, an expression (robustill list methods).
+        attack: how training searches the budget.
+        epochs: passes over the training images.
+        batch_size: images a step; the last, smaller batch of an epoch is kept.
+        optimizer: learning rate, momentum, weight decay.
+        schedule: of the learning rate.
+        average: of the weights, EMA() or null; validated and saved in the student's place.
+        augmentation: random changes of the training images.
+        validation: how many training images are held out to choose the best epoch by their robust accuracy.
+        precision: of training: auto takes bfloat16 where the hardware has it. Evaluation is always float32.
+        device: auto, cpu or cuda.
+        threads: CPU threads; null leaves PyTorch's choice.
+        seed: of the initial weights, the order, the augmentation and the attack.
+    """
+
+    data: str = "demo"
+    image_size: int | None = None
+    channels: int | None = None
+    student: Architecture
+    normalize: bool = False
+    teacher: str | None = None
+    method: Method = PGDAT()
+    attack: Attack = PGD(budget=Linf(8 / 255), steps=10, step_size=2 / 255)
+    epochs: int = 30
+    batch_size: int = 128
+    optimizer: SGD = SGD()
+    schedule: Schedule = OneCycle()
+    average: Average | None = None
+    augmentation: Augmentation = CropFlip()
+    validation: int = 1000
+    precision: Precision = "auto"
+    device: str = "auto"
+    threads: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("validation", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}. Found: {getattr(self, name)}.")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads must be at least 1. Found: {self.threads}.")
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, Any]) -> Run:
+        """A run from flags or from a recipe: components as expressions, everything else as itself.
+
+        Raises:
+            ValueError: a field is missing, or its text cannot be understood; the message names the field.
+        """
+        values = dict(texts)
+        for name, kind in component_fields().items():
+            if isinstance(values.get(name), str):
+                try:
+                    values[name] = resolve(values[name]) if kind is Architecture else parse(values[name], kind)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+        missing = [f.name for f in fields(cls) if f.default is MISSING and values.get(f.name) is None]
+        if missing:
+            raise ValueError(
+                f"{' and '.join(missing)} must be given, for example --student 'ResNet(depth=18, width=16)'."
+            )
+        return cls(**values)
+
+    @property
+    def name(self) -> str:
+        """``rslad-igdm-resnet-seed0``: the names of the method, its terms and the student, without their fields."""
+        names = [type(part).__name__.lower() for part in (self.method, *self.method.terms, self.student)]
+        return f"{'-'.join(names)}-seed{self.seed}"
+
+    def texts(self) -> dict[str, Any]:
+        """Every field as a recipe holds it; ``Run.from_texts(run.texts()) == run``."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: repr(v) if isinstance(v, Component) else v for name, v in values.items()}
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.texts(), sort_keys=False, allow_unicode=True, width=1000)
+
+
+@cache
+def component_fields() -> dict[str, type[Component]]:
+    """The fields of a run that hold a component, with its kind."""
+    found = {}
+    for name, hint in get_type_hints(Run).items():
+        for kind in (hint, *getattr(hint, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, Component):
+                found[name] = kind
+    return found

@@ -1,0 +1,126 @@
+"""What a run is made of once its texts have become networks and images, checked against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+
+from robustill.attacks import PGD, Attack
+from robustill.cost import Cost, cost, forward_macs
+from robustill.data import Batches, Dataset, hold_out, load
+from robustill.data.batches import in_order
+from robustill.data.split import Split
+from robustill.models import Classifier, create_model
+from robustill.run import Run
+from robustill.teachers import check_fits, load_teacher
+from robustill.training import choose_precision
+from robustill.types import Images
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A prepared run. ``run`` is resolved: nothing in it is "auto"."""
+
+    run: Run
+    dataset: Dataset
+    batches: Batches
+    validation: Split | None
+    student: Classifier
+    teacher: Classifier | None
+
+    @property
+    def held_out(self) -> int:
+        return len(self.validation) if self.validation else 0
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.run.device)
+
+    @cached_property
+    def student_macs(self) -> float:
+        """Multiply-accumulates of a student forward, for one image."""
+        return forward_macs(self.student, self._image)
+
+    @cached_property
+    def teacher_ratio(self) -> float:
+        """A teacher forward in student forwards; 0 without a teacher."""
+        return forward_macs(self.teacher, self._image) / self.student_macs if self.teacher else 0.0
+
+    @cached_property
+    def cost(self) -> Cost:
+        """The passes of one training step."""
+        return cost(self.run.method, self.run.attack)
+
+    @property
+    def units(self) -> float:
+        """The cost of one training step in student forwards, for each image."""
+        return self.cost.units(self.teacher_ratio)
+
+    @property
+    def _image(self) -> Images:
+        return next(in_order(self.batches.split, 1))[0]
+
+
+def prepare(run: Run) -> Setting:
+    """Loads and checks everything that a run names.
+
+    Raises:
+        ValueError: data, teacher or device are not to be had, or do not fit each other.
+    """
+    if run.threads is not None:
+        torch.set_num_threads(run.threads)
+    device = choose_device(run.device)
+    run = replace(run, device=device.type, precision=choose_precision(run.precision, device))
+    dataset = load(run.data, image_size=run.image_size, channels=run.channels)
+    training, validation = _divide(dataset, run)
+    teacher = _teacher(run, dataset)
+    mean, std = dataset.channel_statistics() if run.normalize else (None, None)
+    with torch.random.fork_rng():
+        torch.manual_seed(run.seed)
+        student = create_model(run.student, dataset.num_classes, in_channels=dataset.channels, mean=mean, std=std)
+    return Setting(
+        run=run,
+        dataset=dataset,
+        batches=Batches(training.to(device), batch_size=run.batch_size, seed=run.seed, augmentation=run.augmentation),
+        validation=validation.to(device) if validation else None,
+        # Convolutions are faster in this layout on every device that counts; the numbers are the same up to rounding.
+        student=student.to(device, memory_format=torch.channels_last),
+        teacher=teacher.to(device, memory_format=torch.channels_last) if teacher else None,
+    )
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device that "auto", "cpu" or "cuda" means here."""
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if wanted not in ("cpu", "cuda") or (wanted == "cuda" and not torch.cuda.is_available()):
+        raise ValueError(f"device must be auto, cpu or, where PyTorch finds one, cuda. Found: {wanted}.")
+    return torch.device(wanted)
+
+
+def validation_attack(attack: Attack) -> Attack:
+    """The attack by which epochs are compared: PGD-10 on the training budget, or training's own attack without one."""
+    budget = getattr(attack, "budget", None)
+    return PGD(budget=budget, steps=10, step_size=budget.radius / 4) if budget is not None else attack
+
+
+def _divide(dataset: Dataset, run: Run) -> tuple[Split, Split | None]:
+    if not run.validation:
+        return dataset.train, None
+    if run.validation >= len(dataset.train):
+        raise ValueError(
+            f"validation must be smaller than the training set. Found: {run.validation} of {len(dataset.train)} images."
+        )
+    return hold_out(dataset.train, run.validation, run.seed)
+
+
+def _teacher(run: Run, dataset: Dataset) -> Classifier | None:
+    if run.teacher is not None:
+        teacher = load_teacher(run.teacher)
+        check_fits("Teacher", run.teacher, teacher, dataset)
+        return teacher
+    if cost(run.method, run.attack).needs_teacher:
+        raise ValueError(f"{run.method} needs a teacher. Found: none. Give --teacher demo, run:DIRECTORY or file:PATH.")
+    return None

@@ -1,0 +1,175 @@
+"""Conducting a run: everything is checked before a file is written, and nothing is lost after."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+from rich.markup import escape
+
+from robustill.environment import environment
+from robustill.evaluation import correct_under
+from robustill.files import write_json, write_text
+from robustill.models import save_model
+from robustill.progress import Bar, Watched
+from robustill.protocol import protocol, seconds_per_step
+from robustill.results import RunDirectory
+from robustill.run import Run
+from robustill.setting import Setting, prepare, validation_attack
+from robustill.training import Epoch, fit
+from robustill.training.checkpoint import read_state, save_state
+
+
+def train(run: Run, directory: Path, *, overwrite: bool = False, console: Console | None = None) -> RunDirectory:
+    """Trains the student of a run and keeps its last and its best epoch.
+
+    Args:
+        run: the experiment.
+        directory: where its files go; must be new or empty, unless ``overwrite`` empties it.
+        console: where the protocol, the progress and the epochs are printed; None is silent.
+
+    Raises:
+        ValueError: a setting does not fit another, or the directory is taken. Nothing has been written then.
+    """
+    check_free(directory, overwrite=overwrite)
+    setting = prepare(run)
+    target = begin(setting, directory)
+    console = console or Console(quiet=True)
+    announce(setting, console)
+    with Bar(run.epochs * work_per_epoch(setting), console) as bar:
+        bar.stage("training")
+        conduct(setting, target, bar, console)
+    return target
+
+
+def resume(directory: Path, *, console: Console | None = None) -> RunDirectory:
+    """Continues an interrupted run after its last finished epoch, as if it had never stopped.
+
+    Raises:
+        ValueError: there is no run, or its checkpoint cannot be read.
+    """
+    target = RunDirectory(directory)
+    setting = prepare(read_run(target.settings_file))
+    console = console or Console(quiet=True)
+    with Bar(setting.run.epochs * work_per_epoch(setting), console) as bar:
+        bar.stage("training")
+        conduct(setting, target, bar, console)
+    return target
+
+
+def check_free(directory: Path, *, overwrite: bool) -> None:
+    """Refuses a directory that holds something, unless it is a run that may be replaced."""
+    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+        return
+    if not overwrite:
+        raise ValueError(
+            f"{directory} must be new or empty. Found: files in it. Continue that run with --resume {directory}, "
+            "replace it with --overwrite, or name another directory with --output."
+        )
+    if not any(directory.glob("run.yaml")) and not any(directory.glob("*/run.yaml")):
+        raise ValueError(f"--overwrite replaces runs only. Found: {directory} without a run.yaml. Remove it yourself.")
+
+
+def begin(setting: Setting, directory: Path) -> RunDirectory:
+    """Makes the directory of a run (in place of the run that was there) with what is known before the first step."""
+    if directory.exists():
+        shutil.rmtree(directory)
+    target = RunDirectory(directory)
+    write_text(target.settings_file, setting.run.to_yaml())
+    write_json(directory / "environment.json", environment())
+    write_json(directory / "protocol.json", protocol(setting))
+    return target
+
+
+def read_run(file: Path) -> Run:
+    """The run that a YAML file describes.
+
+    Raises:
+        ValueError: the file is missing, is no mapping, or does not describe a run.
+    """
+    try:
+        texts = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"The settings of a run must be a readable YAML file. Found: {file} ({reason}).") from None
+    if not isinstance(texts, dict):
+        raise ValueError(f"The settings of a run must be keys with values. Found: {type(texts).__name__} in {file}.")
+    return Run.from_texts(texts)
+
+
+def announce(setting: Setting, console: Console) -> None:
+    """Prints the protocol and how long the run will take on this machine."""
+    for label, text in protocol(setting):
+        console.print(f"[bold]{label:>12}[/bold]  {escape(text)}", highlight=False, soft_wrap=True)
+    seconds = seconds_per_step(setting) * len(setting.batches) * setting.run.epochs
+    estimate = f"about {timedelta(seconds=round(seconds))} of training, from one step measured now"
+    console.print(f"[bold]{'time':>12}[/bold]  {estimate}", highlight=False)
+
+
+def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) -> None:
+    """Trains from the last checkpoint in ``target``, or from the start, to the last epoch.
+
+    After each epoch: the weights in last/ and, where it is the best so far, in best/, then the row of metrics, then the
+    state. A run killed in between repeats that epoch, and writes the same again.
+    """
+    run = setting.run
+    saved = read_state(target.state_file) if target.state_file.exists() else {"rows": [], "fit": None}
+    rows: list[dict[str, Any]] = saved["rows"]
+    for _ in rows:
+        bar.advance(work_per_epoch(setting))
+    epochs = fit(
+        setting.student,
+        setting.teacher,
+        Watched(setting.batches, bar, work_per_epoch(setting) / len(setting.batches)),
+        method=run.method,
+        attack=run.attack,
+        epochs=run.epochs,
+        optimizer=run.optimizer,
+        schedule=run.schedule,
+        average=run.average,
+        precision=run.precision,  # type: ignore[arg-type]  # resolved by prepare
+        seed=run.seed,
+        resume=saved["fit"],
+    )
+    for epoch in epochs:
+        row = _row(setting, epoch, rows)
+        rows.append(row)
+        names = ("last", "best") if row["best"] else ("last",)
+        for name in names:
+            notes = {"classes": setting.dataset.classes, "epoch": epoch.number, "method": repr(run.method)}
+            save_model(target.checkpoint(name), epoch.model, extra=notes)
+        write_text(target.metrics_file, "".join(json.dumps(r) + "\n" for r in rows))
+        save_state(target.state_file, {"rows": rows, "fit": epoch.state.state_dict()})
+        console.print(_sentence(row, run.epochs), highlight=False)
+
+
+def work_per_epoch(setting: Setting) -> float:
+    """The share of an epoch in a bar: its images times student forwards and their size."""
+    return setting.units * setting.student_macs * len(setting.batches.split)
+
+
+def _row(setting: Setting, epoch: Epoch, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "epoch": epoch.number,
+        "loss": epoch.loss,
+        "learning_rate": epoch.learning_rate,
+        "seconds": round(epoch.seconds, 3),
+    }
+    best = True
+    if setting.validation is not None:
+        attack = validation_attack(setting.run.attack)
+        flags = correct_under(epoch.model, setting.validation, attack, seed=setting.run.seed)
+        row["validation_robust"] = float(flags.double().mean())
+        best = all(row["validation_robust"] > earlier["validation_robust"] for earlier in rows)
+    return row | {"best": best}
+
+
+def _sentence(row: dict[str, Any], epochs: int) -> str:
+    robust = f", validation robust {row['validation_robust']:.1%}" if "validation_robust" in row else ""
+    best = " (best)" if row["best"] and robust else ""
+    return f"epoch {row['epoch']:>3}/{epochs}: loss {row['loss']:.4f}{robust}{best}, {row['seconds']:.1f} s"

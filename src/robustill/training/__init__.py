@@ -1,0 +1,30 @@
+"""The training loop: one flat generator of epochs, and the choices around it.
+
+    >>> for epoch in fit(student, teacher, batches, method=method, attack=attack, epochs=20):       # doctest: +SKIP
+    ...     print(epoch.number, epoch.loss)
+
+The caller logs, validates, saves and breaks; there are no callbacks. ``epoch.state`` holds everything that a resumed
+run needs, and a run resumed from it equals an uninterrupted one bit for bit: data order, augmentation and the
+attack's noise are pure functions of (seed, epoch, step).
+"""
+
+from robustill.training.averages import EMA, Average
+from robustill.training.fit import Epoch, EpochSource, State, fit
+from robustill.training.optimizers import SGD
+from robustill.training.precision import choose_precision
+from robustill.training.schedules import Cosine, MultiStep, OneCycle, Schedule
+
+__all__ = [
+    "EMA",
+    "SGD",
+    "Average",
+    "Cosine",
+    "Epoch",
+    "EpochSource",
+    "MultiStep",
+    "OneCycle",
+    "Schedule",
+    "State",
+    "choose_precision",
+    "fit",
+]
