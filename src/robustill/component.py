@@ -73,10 +73,10 @@ def find(package: str, base: type[C]) -> dict[str, type[C]]:
     parent = importlib.import_module(package)
     for module in sorted(m.name for m in pkgutil.iter_modules(parent.__path__)):
         for cls in vars(importlib.import_module(f"{package}.{module}")).values():
-            if isinstance(cls, type) and issubclass(cls, base) and cls.__module__ == f"{package}.{module}" and
-                _final(cls): found[cls.__name__] = cls
+            if isinstance(cls, type) and issubclass(cls, base) and _final(cls, f"{package}.{module}"):
+                found[cls.__name__] = cls
     return dict(sorted(found.items()))
 
 
-def _final(cls: type) -> bool:
-    return not getattr(cls, "__abstractmethods__", None) and not cls.__name__.startswith("_")
+def _final(cls: type, module: str) -> bool:
+    return cls.__module__ == module and not getattr(cls, "__abstractmethods__", None) and cls.__name__[0] != "_"

@@ -12,7 +12,7 @@ from typing import Any
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path; when the block ends well, that file is flushed to disk and takes the place of ``path``."""
+    """Gives a temporary path; when the block ends well, that file is flushed and takes the place of ``path``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -75,7 +75,7 @@ class Mean:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """One model measured on one split: accuracies by adversary name, agreement with the teacher by ``gd`` and ``gc``."""
+    """One model measured on one split: accuracies by adversary name, agreement with the teacher by name (gd, gc)."""
 
     model: str
     parameters: int

@@ -28,7 +28,7 @@ class Zero(Start):
 
 
 class Uniform(Start):
-    """A point drawn uniformly from the budget (Madry et al., ICLR 2018), clipped to [0, 1]; ARD's code does not clip."""
+    """A point drawn uniformly from the budget (Madry et al., ICLR 2018), clipped to [0, 1] (ARD: not)."""
 
     clip: bool = True
 

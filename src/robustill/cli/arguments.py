@@ -28,13 +28,18 @@ def make_parser(verb: str, description: str, usage: str) -> ArgumentParser:
 
 def add_run_arguments(parser: ArgumentParser) -> None:
     """Every field of a run as a flag; ``--config`` reads a recipe, and ``--print_config`` shows what would be run."""
-    parser.add_argument("--config", action=ActionConfigFile, help="a recipe: YAML with the keys below; later flags
-    override it") described = {p.arg_name: p.description or "" for p in parse_docstring(Run.__doc__ or "").params}
-    hints, components = get_type_hints(Run), component_fields() for field in fields(Run): default = field.default if
-        isinstance(field.default, str | int | float | bool) else None if isinstance(field.default, Component): default
-        = repr(field.default) parser.add_argument( f"--{field.name}", type=str | None if field.name in components else
-        hints[field.name],
-            default=default, help=described[field.name].replace("%", "%%"),
+    parser.add_argument(
+        "--config", action=ActionConfigFile, help="a recipe, YAML with the keys below; flags override it"
+    )
+    described = {p.arg_name: p.description or "" for p in parse_docstring(Run.__doc__ or "").params}
+    hints, components = get_type_hints(Run), component_fields()
+    for field in fields(Run):
+        default = field.default if isinstance(field.default, str | int | float | bool) else None
+        parser.add_argument(
+            f"--{field.name}",
+            type=str | None if field.name in components else hints[field.name],
+            default=repr(field.default) if isinstance(field.default, Component) else default,
+            help=described[field.name].replace("%", "%%"),
         )
 
 

@@ -22,16 +22,24 @@ def main(arguments: Sequence[str]) -> None:
         "and writes a report.",
         "[--seeds N] [--train_teacher] [--output DIRECTORY]",
     )
-    parser.add_argument("--seeds", type=int, default=1, help="pairs of students; from two on, the difference has an
-    interval") parser.add_argument("--term", type=str, default="IGDM(alpha=10)", help="what the second student of a
-    pair adds") parser.add_argument("--train_teacher", action="store_true", help="train a teacher first, on the
-    embedded images") parser.add_argument("--output", type=str, default="runs/demo", help="the directory of the runs
-    and of report.html") parser.add_argument("--overwrite", action="store_true", help="replace the demo that is in
-    that directory") parser.add_argument("--threads", type=int | None, help="CPU threads; default: PyTorch's choice")
-    values = parse(parser, arguments) if values.seeds < 1: raise ValueError(f"--seeds must be at least 1. Found:
-        {values.seeds}.")
-    if values.threads: torch.set_num_threads(values.threads) console = Console() report = demo( Path(values.output),
-        parse_expression(values.term, Objective), seeds=values.seeds, train_teacher=values.train_teacher,
-        overwrite=values.overwrite, console=console,
+    parser.add_argument("--seeds", type=int, default=1, help="pairs of students; two or more give an interval")
+    parser.add_argument("--term", type=str, default="IGDM(alpha=10)", help="what the second student of a pair adds")
+    parser.add_argument("--train_teacher", action="store_true", help="train a teacher first, on the embedded images")
+    parser.add_argument("--output", type=str, default="runs/demo", help="the directory of the runs and of report.html")
+    parser.add_argument("--overwrite", action="store_true", help="replace the demo that is in that directory")
+    parser.add_argument("--threads", type=int | None, help="CPU threads; default: PyTorch's choice")
+    values = parse(parser, arguments)
+    if values.seeds < 1:
+        raise ValueError(f"--seeds must be at least 1. Found: {values.seeds}.")
+    if values.threads:
+        torch.set_num_threads(values.threads)
+    console = Console()
+    report = demo(
+        Path(values.output),
+        parse_expression(values.term, Objective),
+        seeds=values.seeds,
+        train_teacher=values.train_teacher,
+        overwrite=values.overwrite,
+        console=console,
     )
     console.print(f"Open {report}", soft_wrap=True)

@@ -30,16 +30,19 @@ def main(arguments: Sequence[str]) -> None:
         "Measures clean and robust accuracy on the test images and, with a teacher, the agreement of input gradients.",
         "RUN|CHECKPOINT [--FIELD VALUE ...]",
     )
-    parser.add_argument("target", type=str, help="a run's directory, or a folder with model.safetensors and
-    config.json") parser.add_argument("--data", type=str | None, help="where the images come from; default: the run's
-    data") parser.add_argument("--teacher", type=str | None, help="the teacher for GD and GC; default: the run's
-    teacher") parser.add_argument("--attacks", type=str, default="clean,pgd20", help="names with commas: clean, pgdN")
+    parser.add_argument(
+        "target", type=str, help="a run's directory, or a folder with model.safetensors and config.json"
+    )
+    parser.add_argument("--data", type=str | None, help="where the images come from; default: the run's data")
+    parser.add_argument("--teacher", type=str | None, help="the teacher for GD and GC; default: the run's teacher")
+    parser.add_argument("--attacks", type=str, default="clean,pgd20", help="names with commas: clean, pgdN")
     parser.add_argument("--budget", type=str, default="Linf(8/255)", help="the ball that attacks search")
     parser.add_argument("--samples", type=int | None, help="a stratified sample of so many test images; default: all")
-    parser.add_argument("--batch_size", type=int, default=256, help="images at a time") parser.add_argument("--seed",
-    type=int, default=0, help="of the attacks' noise and of the sample") parser.add_argument("--device", type=str,
-    default="auto", help="auto, cpu or cuda") parser.add_argument("--threads", type=int | None, help="CPU threads;
-    default: PyTorch's choice") evaluate_target(parse(parser, arguments), Console())
+    parser.add_argument("--batch_size", type=int, default=256, help="images at a time")
+    parser.add_argument("--seed", type=int, default=0, help="of the attacks' noise and of the sample")
+    parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=int | None, help="CPU threads; default: PyTorch's choice")
+    evaluate_target(parse(parser, arguments), Console())
 
 
 def evaluate_target(values: Namespace, console: Console) -> None:

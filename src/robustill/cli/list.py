@@ -27,7 +27,7 @@ def methods() -> Mapping[str, str]:
     from robustill.component import find
     from robustill.objectives import Method, Objective
 
-    terms = {name: cls for name, cls in find("robustill.objectives", Objective).items()}
+    terms = find("robustill.objectives", Objective)
     return _described(find("robustill.methods", Method)) | {f"+ {k}": v for k, v in _described(terms).items()}
 
 

@@ -136,8 +136,8 @@ def fit(
         mean = float(total) / images
         if not mean - mean == 0:
             raise FloatingPointError(
-                f"The loss is not finite in epoch {number}. Run again with a lower learning rate, in float32, or with a "
-                "smaller weight of the added term."
+                f"The loss is not finite in epoch {number}. Run again with a lower learning rate, in float32, or with "
+                "a smaller weight of the added term."
             )
         state.epoch = number
         model = state.averaged.module if state.averaged else student
