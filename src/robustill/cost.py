@@ -102,4 +102,4 @@ def forward_macs(model: nn.Module, x: Images) -> float:
     """Multiply-accumulates of one forward of one image shaped like those of ``x``."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(x[:1])
-    return counter.get_total_flops() / 2
+    return float(counter.get_total_flops()) / 2

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from rich.console import Console
 
-from robustill.attacks import Attack
+from robustill.attacks import Attack, Budget, Linf
 from robustill.cost import forward_macs
-from robustill.data import Dataset
+from robustill.data import Dataset, load
 from robustill.data.batches import in_order
 from robustill.data.split import Split
-from robustill.evaluation import evaluate, passes
+from robustill.evaluation import adversaries_named, evaluate, passes
 from robustill.models import Classifier, load_model, read_entries
 from robustill.progress import Bar
-from robustill.results import RunDirectory
-from robustill.teachers import check_fits
+from robustill.results import Evaluation, RunDirectory
+from robustill.setting import choose_device
+from robustill.teachers import check_fits, load_teacher
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,53 @@ def checkpoints(target: RunDirectory) -> dict[str, Path]:
     if len(found) == 2 and read_entries(found["last"]).get("epoch") == read_entries(found["best"]).get("epoch"):
         del found["best"]
     return found
+
+
+def measure_run(
+    target: RunDirectory,
+    *,
+    data: str | None = None,
+    teacher: str | None = None,
+    attacks: Sequence[str] = ("clean", "pgd20"),
+    budget: Budget | None = None,
+    samples: int | None = None,
+    batch_size: int = 256,
+    seed: int = 0,
+    device: str = "auto",
+    console: Console | None = None,
+) -> dict[str, Evaluation]:
+    """Evaluates the last and the best epoch of a run, or a single checkpoint, and writes the results beside it.
+
+    Args:
+        target: the run, or the folder of a checkpoint.
+        data, teacher: texts as in a recipe; None takes the run's own.
+        attacks: names of adversaries (``robustill.evaluation.adversaries_named``).
+        budget: the ball they search; None is Linf(8/255).
+        samples: a stratified sample of so many test images; None takes all.
+        batch_size, seed: of the evaluation.
+        device: auto, cpu or cuda.
+        console: where the progress is drawn.
+    """
+    settings, place = target.settings(), choose_device(device)
+    found = checkpoints(target)
+    adversaries = adversaries_named(attacks, budget or Linf(8 / 255))
+    text = data or settings.get("data")
+    if text is None:
+        raise ValueError(f"{target.path} is no run that names its data. Give --data demo, folder:PATH or npz:PATH.")
+    dataset = load(text, image_size=settings.get("image_size"), channels=settings.get("channels"))
+    name, guide = teacher or settings.get("teacher"), None
+    if name is not None:
+        guide = load_teacher(name)
+        check_fits("Teacher", name, guide, dataset)
+        guide.to(place)
+    split = dataset.test if samples is None else dataset.test.stratified(samples, seed)
+    yardstick = Yardstick(dataset, split, adversaries, guide, name, batch_size, seed)
+    models = {key: load_checkpoint(path, dataset, place) for key, path in found.items()}
+    with Bar(sum(yardstick.work(model) for model in models.values()), console or Console(quiet=True)) as bar:
+        for key, model in models.items():
+            bar.stage(f"evaluating {key}")
+            measure(target, key, model, yardstick, bar)
+    return {key: target.evaluations()[key] for key in models}
 
 
 def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yardstick, bar: Bar) -> None:

@@ -85,10 +85,14 @@ def prepare(run: Run) -> Setting:
         dataset=dataset,
         batches=Batches(training.to(device), batch_size=run.batch_size, seed=run.seed, augmentation=run.augmentation),
         validation=validation.to(device) if validation else None,
-        # Convolutions are faster in this layout on every device that counts; the numbers are the same up to rounding.
-        student=student.to(device, memory_format=torch.channels_last),
-        teacher=teacher.to(device, memory_format=torch.channels_last) if teacher else None,
+        student=_placed(student, device),
+        teacher=_placed(teacher, device) if teacher else None,
     )
+
+
+def _placed(network: Classifier, device: torch.device) -> Classifier:
+    """On the device, in the layout in which convolutions are fastest; the numbers are the same up to rounding."""
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -141,7 +141,7 @@ def test_a_run_without_validation_claims_none(tmp_path: Path) -> None:
 def test_trained_but_not_evaluated(tmp_path: Path) -> None:
     text = words([run_directory(tmp_path / "run")])
     assert text.startswith("Training has finished; nothing has been evaluated yet.")
-    assert "PGDAT has not been evaluated: `robustill evaluate` does that." in text
+    assert "PGDAT has not been evaluated: “robustill evaluate” does that." in text
 
 
 def test_nothing_but_settings(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_half_a_pair_names_what_is_missing(tmp_path: Path) -> None:
     text = words([base, run_directory(tmp_path / "igdm", method=IGDM, epochs=6, done=2)])
     assert text.startswith("PGDAT keeps 80.0 %")
     assert "PGDAT + IGDM(alpha=10) has finished 2 of 6 epochs so far." in text
-    assert "PGDAT + IGDM(alpha=10) has not been evaluated" in text
+    assert "PGDAT + IGDM(alpha=10) has not been evaluated." in text
 
 
 def test_numbers_of_an_unfinished_run_are_said_not_to_be_final(tmp_path: Path) -> None:

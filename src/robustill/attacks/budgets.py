@@ -66,7 +66,8 @@ class L2(Budget, kw_only=False):
     """The Euclidean length of the perturbation is at most ``radius``: ``L2(128/255)``."""
 
     def norm(self, delta: Images) -> PerSample:
-        return delta.flatten(1).norm(dim=1)
+        length: PerSample = torch.linalg.vector_norm(delta.flatten(1), dim=1)
+        return length
 
     def project(self, delta: Images) -> Images:
         return delta * (self.radius / _column(self.norm(delta)).clamp_min(self.radius))

@@ -6,21 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from jsonargparse import Namespace
 from rich.console import Console
 
 from robustill.attacks import Budget
 from robustill.cli.arguments import make_parser, parse
-from robustill.data import load
-from robustill.evaluation import adversaries_named
 from robustill.expression import parse as parse_expression
-from robustill.measure import Yardstick, checkpoints, load_checkpoint, measure
-from robustill.progress import Bar
-from robustill.report.records import read_study
-from robustill.report.tables import main_table
+from robustill.measure import measure_run
+from robustill.report import main_table, read_study
 from robustill.results import RunDirectory
-from robustill.setting import choose_device
-from robustill.teachers import check_fits, load_teacher
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -42,35 +35,20 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the attacks' noise and of the sample")
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int | None, help="CPU threads; default: PyTorch's choice")
-    evaluate_target(parse(parser, arguments), Console())
-
-
-def evaluate_target(values: Namespace, console: Console) -> None:
-    """The work of the verb, its flags parsed."""
-    target = RunDirectory(Path(values.target))
-    found = checkpoints(target)
-    yardstick, device = _yardstick(values, target)
-    models = {name: load_checkpoint(path, yardstick.dataset, device) for name, path in found.items()}
-    with Bar(sum(yardstick.work(model) for model in models.values()), console) as bar:
-        for name, model in models.items():
-            bar.stage(f"evaluating {name}")
-            measure(target, name, model, yardstick, bar)
-    console.print(main_table(read_study([target.path])).plain(), markup=False, highlight=False, soft_wrap=True)
-
-
-def _yardstick(values: Namespace, target: RunDirectory) -> tuple[Yardstick, torch.device]:
+    values = parse(parser, arguments)
     if values.threads:
         torch.set_num_threads(values.threads)
-    settings, device = target.settings(), choose_device(values.device)
-    data = values.data or settings.get("data")
-    if data is None:
-        raise ValueError(f"{target.path} is no run that names its data. Give --data demo, folder:PATH or npz:PATH.")
-    adversaries = adversaries_named(values.attacks.split(","), parse_expression(values.budget, Budget))
-    dataset = load(data, image_size=settings.get("image_size"), channels=settings.get("channels"))
-    split = dataset.test if values.samples is None else dataset.test.stratified(values.samples, values.seed)
-    name, teacher = values.teacher or settings.get("teacher"), None
-    if name is not None:
-        teacher = load_teacher(name)
-        check_fits("Teacher", name, teacher, dataset)
-        teacher.to(device)
-    return Yardstick(dataset, split, adversaries, teacher, name, values.batch_size, values.seed), device
+    target, console = RunDirectory(Path(values.target)), Console()
+    measure_run(
+        target,
+        data=values.data,
+        teacher=values.teacher,
+        attacks=values.attacks.split(","),
+        budget=parse_expression(values.budget, Budget),
+        samples=values.samples,
+        batch_size=values.batch_size,
+        seed=values.seed,
+        device=values.device,
+        console=console,
+    )
+    console.print(main_table(read_study([target.path])).plain(), markup=False, highlight=False, soft_wrap=True)

@@ -35,8 +35,11 @@ def attacks() -> Mapping[str, str]:
     from robustill.attacks import Attack, Budget, Start
     from robustill.component import find
 
-    kinds: tuple[type[Component], ...] = (Attack, Budget, Start)
-    return {name: text for kind in kinds for name, text in _described(find("robustill.attacks", kind)).items()}
+    return (
+        _described(find("robustill.attacks", Attack))
+        | _described(find("robustill.attacks", Budget))
+        | _described(find("robustill.attacks", Start))
+    )
 
 
 def models() -> Mapping[str, str]:

@@ -57,7 +57,7 @@ def evaluate(
         for name, values in gradient_agreement(model, teacher, split, batch_size=batch_size).items():
             arrays[name] = values.numpy()
             agreement[name] = Mean.of(arrays[name].astype(np.float64))
-    attack = next((a for name, a in reversed(adversaries.items()) if name != "clean"), None)
+    attack = next((adversaries[name] for name in reversed(list(adversaries)) if name != "clean"), None)
     if attack is not None:
         pictures = gallery(model, split, attack, teacher=teacher, seed=seed)
         arrays |= {f"gallery_{name}": values for name, values in pictures.items()}

@@ -115,7 +115,7 @@ def _read(text: str) -> Architecture:
         raise ValueError(f"No model is called {text!r}; {hint}")
     from robustill.expression import parse  # knows every component; nothing but the edges of the library needs it
 
-    return parse(text, Architecture)  # type: ignore[type-abstract]
+    return parse(text, Architecture)
 
 
 def _build(choice: Architecture, config: ModelConfig) -> Classifier:

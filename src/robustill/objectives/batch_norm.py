@@ -20,27 +20,26 @@ def evaluate_like(student: nn.Module, line: Line, needed: Sequence[float], seque
     sequence that the loss does not need is evaluated without gradients.
     """
     layers = [m for m in student.modules() if isinstance(m, _BatchNorm) and m.training and m.track_running_stats]
-    averages = [_averages(layer) for layer in layers]
+    averages = [_copied(layer) for layer in layers]
     with _momentum_one(layers) as momenta:
         statistics = {}
         for c in dict.fromkeys((*needed, *sequence)):
             with torch.set_grad_enabled(c in needed):
                 line.student(c)
-            statistics[c] = [_averages(layer) for layer in layers]
+            statistics[c] = [_copied(layer) for layer in layers]
     for i, (layer, momentum) in enumerate(zip(layers, momenta, strict=True)):
         mean, variance, count = averages[i]
         for c in sequence:
             mean = mean.lerp(statistics[c][i][0], momentum)
             variance = variance.lerp(statistics[c][i][1], momentum)
-        layer.running_mean.copy_(mean)
-        layer.running_var.copy_(variance)
-        layer.num_batches_tracked.copy_(count + len(sequence))
+        for buffer, value in zip(_averages(layer), (mean, variance, count + len(sequence)), strict=True):
+            buffer.copy_(value)
 
 
 @contextmanager
 def _momentum_one(layers: list[_BatchNorm]) -> Iterator[list[float]]:
-    momenta = [layer.momentum for layer in layers]
-    if None in momenta:
+    momenta = [layer.momentum for layer in layers if layer.momentum is not None]
+    if len(momenta) < len(layers):
         raise ValueError("bn_parity requires BatchNorm with a momentum. Found: momentum=None, a cumulative average.")
     for layer in layers:
         layer.momentum = 1.0
@@ -52,4 +51,11 @@ def _momentum_one(layers: list[_BatchNorm]) -> Iterator[list[float]]:
 
 
 def _averages(layer: _BatchNorm) -> tuple[Tensor, Tensor, Tensor]:
-    return layer.running_mean.clone(), layer.running_var.clone(), layer.num_batches_tracked.clone()
+    """The layer's own buffers: running mean, running variance, number of batches."""
+    assert layer.running_mean is not None and layer.running_var is not None and layer.num_batches_tracked is not None
+    return layer.running_mean, layer.running_var, layer.num_batches_tracked
+
+
+def _copied(layer: _BatchNorm) -> tuple[Tensor, Tensor, Tensor]:
+    mean, variance, count = _averages(layer)
+    return mean.clone(), variance.clone(), count.clone()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robustill.report.labels import count, short
-from robustill.report.measures import Metric, compare, headline, measure, metrics_of
+from robustill.report.measures import Metric, compare, headline, headline_comparison, measure, metrics_of
 from robustill.report.records import Group, Record, Study, ordered
 from robustill.results import Accuracy
 
@@ -69,7 +69,9 @@ def _escaped(text: str) -> str:
 def main_table(study: Study) -> Table:
     """Teachers first, then every group at every evaluated checkpoint, with the paired difference to the base method."""
     metrics = metrics_of(study)
-    strongest = headline(metrics) if study.pairs else None
+    strongest = headline(metrics)
+    if not any(headline_comparison(pair, strongest) for pair in study.pairs):
+        strongest = None  # nothing to compare
     columns = [Column("Network", numeric=False), Column("Checkpoint", numeric=False)]
     for metric in metrics:
         columns.append(Column(metric.title, metric.meaning))

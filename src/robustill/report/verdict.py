@@ -243,7 +243,8 @@ def _unready(study: Study, group: Group, measured: bool) -> list[str]:
     if unevaluated and (measured or not unfinished):
         every = len(unevaluated) == len(group.records)
         which = "" if every else f" ({len(unevaluated)} of {len(group.records)} seeds)"
-        notes.append(f"{label} has not been evaluated{which}: `robustill evaluate` does that.")
+        how = "." if unfinished else ": “robustill evaluate” does that."
+        notes.append(f"{label} has not been evaluated{which}{how}")
     last = [record.metrics[-1].get("validation_robust") for record in unevaluated if record.metrics]
     shares = [share for share in last if share is not None]
     if shares:

@@ -35,6 +35,6 @@ class EMA(Average):
     def build(self, student: nn.Module) -> AveragedModel:
         def update(averaged: Sequence[Tensor], current: Sequence[Tensor], step: Tensor | int) -> None:
             decay = min(self.decay, (1 + int(step)) / (10 + int(step)))
-            torch._foreach_lerp_(averaged, current, 1 - decay)
+            torch._foreach_lerp_(list(averaged), list(current), 1 - decay)
 
         return AveragedModel(student, multi_avg_fn=update).eval()

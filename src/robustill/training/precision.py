@@ -18,5 +18,5 @@ def choose_precision(wanted: Precision, device: torch.device) -> Literal["float3
         return wanted
     if device.type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
-    features = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch cannot tell: float32
+    features: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older PyTorch cannot tell: float32
     return "bfloat16" if features.get("avx512_bf16") or features.get("amx_bf16") else "float32"

@@ -73,5 +73,5 @@ def settings(study: Study) -> Section:
         folds.append(Fold(f"Environment of {_names(study, records)}", text=text))
     names = listing([record.name for record in study.records])
     runs = count(len(study.records), "run")
-    lead = f"Made from {runs}: {names}. `robustill train` with a settings file repeats its run."
+    lead = f"Made from {runs}: {names}. “robustill train” with a settings file repeats its run."
     return Section("settings", "Settings and environment", lead, folds=tuple(folds))

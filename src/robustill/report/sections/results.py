@@ -34,7 +34,7 @@ def tradeoff(study: Study) -> Section | None:
     """Clean against robust accuracy, an arrow from each base method to the same with a term added."""
     metric = headline(metrics_of(study))
     networks = _networks(study, metric) if metric and metric != CLEAN else []
-    if metric is None or not networks:
+    if metric is None or len(networks) < 2:  # one point says no more than its row of the table
         return None
     points = [network.point for network in networks]
     places = {network.group: place for place, network in enumerate(networks)}

@@ -1,0 +1,13 @@
+"""What every test shares: checked shapes, one thread, and small networks."""
+
+import jaxtyping
+import pytest
+import torch
+
+jaxtyping.install_import_hook("robustill", "tests.typecheck.check")  # before anything of the library is imported
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    """Small tensors are faster on one thread, and the tests run side by side."""
+    torch.set_num_threads(1)
