@@ -30,7 +30,7 @@ def main(epochs: int = 5) -> list[float]:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
         print(f"epoch {epoch}: {losses[-1]:.4f}")
     return losses
 
