@@ -4,6 +4,8 @@ import jaxtyping
 import pytest
 import torch
 
+import tests.typecheck  # noqa: F401  # the hook finds it as an attribute of the package
+
 jaxtyping.install_import_hook("robustill", "tests.typecheck.check")  # before anything of the library is imported
 
 

@@ -134,7 +134,7 @@ def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yards
         classes=yardstick.dataset.classes,
         advance=lambda done: bar.advance(done * share),
     )
-    target.save_evaluation(name, evaluation, evaluation.arrays)
+    target.save_evaluation(name, evaluation)
 
 
 def load_checkpoint(path: Path, dataset: Dataset, device: torch.device) -> Classifier:

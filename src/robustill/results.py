@@ -168,9 +168,9 @@ class RunDirectory:
         with np.load(file, allow_pickle=False) as archive:
             return dict(archive)
 
-    def save_evaluation(self, name: str, evaluation: Evaluation, arrays: Mapping[str, np.ndarray]) -> None:
+    def save_evaluation(self, name: str, evaluation: Evaluation) -> None:
         folder = self.path / "evaluation"
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / f"{name}.npz") as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **dict(arrays))  # type: ignore[arg-type]  # numpy's stub reads ** as allow_pickle
+            np.savez_compressed(file, **dict(evaluation.arrays))  # type: ignore[arg-type]  # numpy's stub reads ** as allow_pickle
         write_json(folder / f"{name}.json", evaluation.to_json())

@@ -143,8 +143,9 @@ def evaluate(
         batch_size=256,
         seed=0,
         seconds=1.5,
+        arrays=arrays,
     )
-    RunDirectory(path).save_evaluation(name, evaluation, arrays)
+    RunDirectory(path).save_evaluation(name, evaluation)
     return evaluation
 
 
