@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from robustill.attacks.base import Attack
+from robustill.attacks.base import Attack, frozen
 from robustill.objectives.base import Method
 from robustill.types import Images, Logits
 
@@ -100,6 +100,6 @@ def cost(method: Method, attack: Attack) -> Cost:
 
 def forward_macs(model: nn.Module, x: Images) -> float:
     """Multiply-accumulates of one forward of one image shaped like those of ``x``."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with frozen(model), torch.no_grad(), FlopCounterMode(display=False) as counter:  # in train mode BatchNorm would move
         model(x[:1])
     return float(counter.get_total_flops()) / 2

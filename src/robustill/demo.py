@@ -57,7 +57,8 @@ def demo(
         yardstick = _yardstick(settings[0])
         assert yardstick.teacher is not None
         bar.stage("evaluating the teacher")
-        measure(RunDirectory(output / "teacher"), "best", yardstick.teacher, yardstick, bar)
+        alone = replace(yardstick, teacher=None, teacher_name=None)
+        measure(RunDirectory(output / "teacher"), "best", yardstick.teacher, alone, bar)
         for setting, target in zip(settings, targets, strict=True):
             for name, path in checkpoints(target).items():
                 bar.stage(f"evaluating {setting.run.method}, seed {setting.run.seed}, {name} epoch")
