@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import torch
 
 from robustill.precision import at_least_float32
-from robustill.types import Images, Labels, Logits
-
-if TYPE_CHECKING:
-    from robustill.objectives.base import Objective
+from robustill.types import Images, Labels, Logits, PerSample
 
 Network = Callable[[Images], Logits]
 
@@ -133,8 +129,8 @@ class Points:
 
 
 @lru_cache(maxsize=256)
-def trace(objective: Objective) -> Points:
-    """Finds the points of an objective by running it once on a toy line."""
+def trace(objective: Callable[[Line], PerSample]) -> Points:
+    """Finds the points of an objective (hashable, as components are) by running it once on a toy line."""
     blank = torch.zeros(1, 1, 1, 1)
     toy = Line(_toy, _toy, blank, torch.zeros(1, dtype=torch.int64), blank + 1)
     objective(toy)
