@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from robustill.measure import Yardstick, checkpoints, load_checkpoint, measure
 from robustill.objectives import Objective
 from robustill.progress import Bar
 from robustill.recipes import recipe_file
-from robustill.report import main_table, read_study, write_report
+from robustill.report import main_table, read_study, verdict, write_report
 from robustill.results import RunDirectory
 from robustill.run import Run
 from robustill.setting import Setting, prepare
@@ -44,16 +45,19 @@ def demo(
         The report.
     """
     check_free(output, overwrite=overwrite)
+    if output.exists():
+        shutil.rmtree(output)  # an earlier demo may have had more seeds
     if train_teacher:
-        teacher = f"run:{train(teacher_run(), output / 'teacher', overwrite=overwrite, console=console).path}"
+        teacher = f"run:{train(teacher_run(), output / 'teacher', console=console).path}"
     else:
         teacher = "demo"
+    quiet = Console(quiet=True)  # the bar says enough
     settings = [prepare(run) for run in student_runs(term, seeds, teacher)]
     targets = [begin(setting, output / name) for setting, name in zip(settings, _names(settings), strict=True)]
     with Bar(sum(s.run.epochs * work_per_epoch(s) for s in settings) + _work(settings), console) as bar:
         for setting, target in zip(settings, targets, strict=True):
             bar.stage(f"training {setting.run.method}, seed {setting.run.seed}")
-            conduct(setting, target, bar, console)
+            conduct(setting, target, bar, quiet)
         yardstick = _yardstick(settings[0])
         assert yardstick.teacher is not None
         bar.stage("evaluating the teacher")
@@ -66,7 +70,8 @@ def demo(
         bar.stage("writing the report")
         directories = [output / "teacher", *(target.path for target in targets)]
         report = write_report(directories, output / "report.html")
-    console.print(main_table(read_study(directories)).plain(), markup=False, highlight=False, soft_wrap=True)
+    study = read_study(directories)
+    console.print(f"{verdict(study)}\n\n{main_table(study).plain()}", markup=False, highlight=False, soft_wrap=True)
     return report
 
 

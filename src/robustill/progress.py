@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """A bar over a known amount of work, in any unit; on a terminal it is drawn, elsewhere it is silent."""
+    """A bar over a known amount of work, in any unit. Where there is no terminal, stages are lines of text."""
 
     def __init__(self, total: float, console: Console) -> None:
+        self._console = console
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -32,6 +33,8 @@ class Bar:
 
     def stage(self, name: str) -> None:
         self._progress.update(self._task, description=name)
+        if not self._console.is_terminal:
+            self._console.print(name, markup=False, highlight=False, soft_wrap=True)
 
     def advance(self, amount: float) -> None:
         self._progress.advance(self._task, amount)
