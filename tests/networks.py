@@ -73,9 +73,7 @@ class TinyConvNet(nn.Module):
         return result
 
 
-def conv_net(
-    *, seed: int = 0, channels: int = 3, classes: int = 10, width: int = 4, scale: float = 1.0
-) -> TinyConvNet:
+def conv_net(*, seed: int = 0, channels: int = 3, classes: int = 10, width: int = 4, scale: float = 1.0) -> TinyConvNet:
     """A :class:`TinyConvNet` whose running statistics are those of some images, in train mode."""
     network = seeded(lambda: TinyConvNet(channels, classes, width=width, scale=scale), seed)
     assert isinstance(network, TinyConvNet)
@@ -98,6 +96,7 @@ class Counting(nn.Module):
         super().__init__()
         self.network, self.batch = network, batch
         self.images = self.calls = self.gradients = 0
+        self.training = network.training
 
     def forward(self, x: Images) -> Logits:
         self.images += len(x)

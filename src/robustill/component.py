@@ -35,11 +35,13 @@ class Component:
 
     def __repr__(self) -> str:
         """The expression that builds this object: fields that differ from their default, in order."""
-        shown = []
+        shown, by_name = [], False
         for field in dataclasses.fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
             value = getattr(self, field.name)
             if field.repr and not _is_default(value, field):
-                shown.append(write(value) if not field.kw_only else f"{field.name}={write(value)}")
+                shown.append(f"{field.name}={write(value)}" if field.kw_only or by_name else write(value))
+            else:
+                by_name = True  # what follows a field that is left out is no longer at its position
         return f"{spelled(type(self))}({', '.join(shown)})"
 
 
@@ -49,18 +51,30 @@ def spelled(cls: type[Component]) -> str:
 
 
 def _is_default(value: object, field: dataclasses.Field[Any]) -> bool:
-    return field.default is not dataclasses.MISSING and type(value) is type(field.default) and value == field.default
+    default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+    return default is not dataclasses.MISSING and type(value) is type(default) and bool(value == default)
 
 
 def write(value: object) -> str:
     """A value as text that reads well and parses to the same value: floats that are pixel levels as ``8/255``."""
-    if isinstance(value, float) and value not in (0.0, 1.0) and len(repr(value)) > 6:
+    if isinstance(value, float) and abs(value) < 100 and not value.is_integer() and len(repr(value)) > 6:
         level = round(value * 255)
         if level / 255 == value:
             return f"{level}/255"
     if isinstance(value, tuple):
         return "(" + "".join(write(v) + ", " for v in value).removesuffix(" " if len(value) == 1 else ", ") + ")"
     return repr(value)
+
+
+def in_full(component: Component) -> str:
+    """A component with every field that holds something, defaults too: what was meant, whatever a later default is."""
+    shown = []
+    for field in dataclasses.fields(component):  # type: ignore[arg-type]  # every component is a dataclass
+        value = getattr(component, field.name)
+        if value not in ((), None):
+            text = in_full(value) if isinstance(value, Component) else write(value)
+            shown.append(f"{field.name}={text}" if field.kw_only else text)
+    return f"{spelled(type(component))}({', '.join(shown)})"
 
 
 @cache

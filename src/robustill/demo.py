@@ -11,8 +11,9 @@ from rich.console import Console
 
 from robustill.attacks import Linf
 from robustill.evaluation import standard_adversaries
+from robustill.files import write_json
 from robustill.measure import Yardstick, checkpoints, load_checkpoint, measure
-from robustill.objectives import Objective
+from robustill.objectives import Method, Objective
 from robustill.progress import Bar
 from robustill.recipes import recipe_file
 from robustill.report import main_table, read_study, verdict, write_report
@@ -20,6 +21,9 @@ from robustill.results import RunDirectory
 from robustill.run import Run
 from robustill.setting import Setting, prepare
 from robustill.train import begin, check_free, conduct, read_run, train, work_per_epoch
+
+MARK = "demo.json"
+"""The file by which a directory is known to be a demo's: how the demo was called."""
 
 
 def demo(
@@ -43,16 +47,19 @@ def demo(
 
     Returns:
         The report.
+
+    Raises:
+        ValueError: the directory is taken, or the term cannot be added. Nothing has been written then.
     """
-    check_free(output, overwrite=overwrite)
+    check_free(output, overwrite=overwrite, mark=MARK)
+    runs = student_runs(term, seeds, f"run:{output / 'teacher'}" if train_teacher else "demo")
     if output.exists():
         shutil.rmtree(output)  # an earlier demo may have had more seeds
+    write_json(output / MARK, {"term": repr(term), "seeds": seeds, "train_teacher": train_teacher})
     if train_teacher:
-        teacher = f"run:{train(teacher_run(), output / 'teacher', console=console).path}"
-    else:
-        teacher = "demo"
+        train(teacher_run(), output / "teacher", console=console)
     quiet = Console(quiet=True)  # the bar says enough
-    settings = [prepare(run) for run in student_runs(term, seeds, teacher)]
+    settings = [prepare(run) for run in runs]
     targets = [begin(setting, output / name) for setting, name in zip(settings, _names(settings), strict=True)]
     with Bar(sum(s.run.epochs * work_per_epoch(s) for s in settings) + _work(settings), console) as bar:
         for setting, target in zip(settings, targets, strict=True):
@@ -77,6 +84,10 @@ def demo(
 
 def student_runs(term: Objective, seeds: int, teacher: str) -> list[Run]:
     """Two runs a seed, equal but for the term."""
+    if isinstance(term, Method):
+        raise ValueError(
+            f"The term must be what a method takes with +, such as IGDM(alpha=10). Found: {term}, a method."
+        )
     base = replace(read_run(recipe_file("demo")), teacher=teacher)
     pairs = [(replace(base, seed=seed), replace(base, seed=seed, method=base.method + term)) for seed in range(seeds)]
     return [run for pair in pairs for run in pair]

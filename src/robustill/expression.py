@@ -14,7 +14,7 @@ import operator
 import re
 from dataclasses import MISSING
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
@@ -26,8 +26,9 @@ C = TypeVar("C", bound=Component)
 PACKAGES = tuple(f"robustill.{name}" for name in ("attacks", "objectives", "methods", "models", "data", "training"))
 """Where components are found."""
 
-_NUMBERS_TOO = BeartypeConf(is_pep484_tower=True)  # an integer is welcome where a float is meant
-_PATH = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
+NUMBERS_TOO = BeartypeConf(is_pep484_tower=True)  # an integer is welcome where a float is meant
+_TEXT_OR_PATH = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|([A-Za-z_][\w.]*):([A-Za-z_]\w*)""")
+"""A path of import inside a quoted text is text."""
 _ARITHMETIC: dict[type[ast.operator], Any] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -61,35 +62,42 @@ def parse(text: str, kind: type[C]) -> C:
     own: dict[str, type[Component]] = {}
 
     def remember(match: re.Match[str]) -> str:
-        own[f"_own{len(own)}"] = _import(match[1], match[2])
+        if match[1]:
+            return match[1]
+        own[f"_own{len(own)}"] = _import(match[2], match[3])
         return f"_own{len(own) - 1}"
 
-    python = _PATH.sub(remember, text.strip())
+    python = _TEXT_OR_PATH.sub(remember, text.strip())
     try:
         tree = ast.parse(python, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"Cannot read {text!r} as an expression such as 'Name(field=value)'.") from None
-    if isinstance(tree, ast.Name):  # `RSLAD` is a slip for `RSLAD()`
-        tree = ast.Call(tree, [], [])
-    result = _build(tree, own)
+    try:
+        result = _build(tree, own)
+    except RecursionError:
+        raise ExpressionError("Cannot read an expression that is nested so deeply.") from None
     if not isinstance(result, kind):
         known = ", ".join(name for name, cls in components().items() if issubclass(cls, kind))
-        raise ExpressionError(f"Required: a {_article(kind)}. Found: {text!r}. Known: {known}.")
+        raise ExpressionError(f"Required: a {_kind_name(kind)}. Found: {text!r}. Known: {known}.")
     return result
 
 
 def _build(node: ast.expr, own: dict[str, type[Component]]) -> Any:
     match node:
-        case ast.Constant(value=bool() | int() | float() | str() | None as value):
+        case ast.Constant(value=bool() | str() | None as value):
             return value
+        case ast.Constant(value=int() | float() as value):
+            return _finite(value)
         case ast.Tuple(elts=elements) | ast.List(elts=elements):
             return tuple(_build(element, own) for element in elements)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return -_number(_build(operand, own))
         case ast.BinOp(left=left, op=op, right=right):
             return _combine(op, _build(left, own), _build(right, own))
+        case ast.Name(id=name):  # `RSLAD` is a slip for `RSLAD()`
+            return _call(name, [], [], own)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-            return _call(name, [_build(a, own) for a in args], {k.arg: _build(k.value, own) for k in keywords}, own)
+            return _call(name, [_build(a, own) for a in args], [(k.arg, _build(k.value, own)) for k in keywords], own)
     raise ExpressionError(f"An expression holds numbers, texts and components only. Found: {ast.unparse(node)!r}.")
 
 
@@ -104,11 +112,19 @@ def _combine(op: ast.operator, left: Any, right: Any) -> Any:
         raise ExpressionError("Only + - * / ** are understood between numbers.")
     a, b = _number(left), _number(right)
     if function is operator.pow and (abs(a) > 1e6 or abs(b) > 64):
-        raise ExpressionError(f"{a} ** {b} is out of range.")
+        raise ExpressionError("A power is out of range: a base of at most 1e6 and an exponent of at most 64.")
     try:
-        return function(a, b)
-    except (ZeroDivisionError, OverflowError):
-        raise ExpressionError(f"{a} and {b}: no finite result.") from None
+        return _finite(function(a, b))
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ExpressionError(f"Arithmetic without a result: {error}.") from None
+
+
+def _finite(value: Any) -> float:
+    """Refuses infinity and nan, which no text could build again, and the root of a negative number."""
+    if isinstance(value, complex) or not abs(value) < float("inf"):
+        raise ExpressionError(f"Numbers must be real and finite. Found: {value}.")
+    number: float = value
+    return number
 
 
 def _number(value: Any) -> float:
@@ -117,7 +133,9 @@ def _number(value: Any) -> float:
     return value
 
 
-def _call(name: str, args: list[Any], fields: dict[str | None, Any], own: dict[str, type[Component]]) -> Component:
+def _call(
+    name: str, args: list[Any], fields: list[tuple[str | None, Any]], own: dict[str, type[Component]]
+) -> Component:
     cls = own.get(name) or components().get(name)
     if cls is None:
         nearest = difflib.get_close_matches(name, components(), n=3, cutoff=0.5)
@@ -128,28 +146,36 @@ def _call(name: str, args: list[Any], fields: dict[str | None, Any], own: dict[s
     if len(args) > len(positional):
         raise ExpressionError(f"{cls.__name__} takes its fields by name: {', '.join(specs)}.")
     values = {f.name: value for f, value in zip(positional, args, strict=False)}
-    for key, value in fields.items():
+    for key, value in fields:
         if key not in specs or key in values:
             raise ExpressionError(
                 f"{cls.__name__} has no free field {key!r}. Its fields: {', '.join(specs) or 'none'}."
             )
         values[key] = value
-    missing = [f.name for f in specs.values() if f.name not in values and f.default is MISSING]
+    missing = [f.name for f in specs.values() if f.name not in values and f.default is f.default_factory is MISSING]
     if missing:
         raise ExpressionError(f"{cls.__name__} requires {' and '.join(missing)}.")
     hints = get_type_hints(cls)
     for key, value in values.items():
-        if not is_bearable(value, hints[key], conf=_NUMBERS_TOO):
-            wanted = _article(hints[key])
+        if not _fits(value, hints[key]):
+            wanted = _kind_name(hints[key])
             raise ExpressionError(f"{cls.__name__}: field {key!r} requires a {wanted}. Found: {value!r}.")
     return cls(**values)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value has a type. Every item of a tuple is looked at: beartype looks at one of them, at random."""
+    rows = [h for h in (hint, *get_args(hint)) if get_origin(h) is tuple and get_args(h)[1:] == (...,)]
+    if isinstance(value, tuple) and rows:
+        return any(all(_fits(item, get_args(row)[0]) for item in value) for row in rows)
+    return is_bearable(value, hint, conf=NUMBERS_TOO)
 
 
 def _import(module: str, name: str) -> type[Component]:
     try:
         cls = getattr(importlib.import_module(module), name, None)
-    except ImportError as error:
-        raise ExpressionError(f"Cannot import {module!r} for {module}:{name}: {error}.") from None
+    except Exception as error:  # whatever a user's module raises while it is imported
+        raise ExpressionError(f"Cannot import {module!r} for {module}:{name}: {error!r}.") from error
     if not (isinstance(cls, type) and issubclass(cls, Component)):
         raise ExpressionError(
             f"{module}:{name} is no component: it must be a subclass of robustill.component.Component."
@@ -157,5 +183,5 @@ def _import(module: str, name: str) -> type[Component]:
     return cls
 
 
-def _article(kind: Any) -> str:
-    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+def _kind_name(kind: Any) -> str:
+    return kind.__name__ if isinstance(kind, type) else re.sub(r"\b[\w.]+\.(?=\w)", "", str(kind))

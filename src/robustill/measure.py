@@ -42,6 +42,10 @@ class Yardstick:
     batch_size: int = 256
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1. Found: {self.batch_size}.")
+
     def work(self, model: Classifier) -> float:
         """What measuring a network takes, in multiply-accumulates."""
         x, _ = next(in_order(self.split, 1))
@@ -115,6 +119,8 @@ def measure_run(
         for key, model in models.items():
             bar.stage(f"evaluating {key}")
             measure(target, key, model, yardstick, bar)
+    if "best" not in models:
+        target.drop_evaluation("best")  # of an earlier epoch, from when the run was unfinished
     return {key: target.evaluations()[key] for key in models}
 
 

@@ -50,16 +50,22 @@ class Bar:
 
 
 class Watched:
-    """Batches that advance a bar by ``amount`` each time the loop comes back for the next one."""
+    """Batches that advance a bar by ``amount`` each time the loop comes back for the next one.
+
+    An epoch's second pass (BatchNorm's, for an average of weights) does not count.
+    """
 
     def __init__(self, source: EpochSource, bar: Bar, amount: float) -> None:
         self._source, self._bar, self._amount = source, bar, amount
+        self._last = 0
 
     def __len__(self) -> int:
         return len(self._source)
 
     def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
         batches: Iterable[tuple[Images, Labels]] = self._source.epoch(number)
+        amount = self._amount if number > self._last else 0
+        self._last = number
         for batch in batches:
             yield batch
-            self._bar.advance(self._amount)
+            self._bar.advance(amount)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import torch
 
-from robustill.component import Component, write
+from robustill.component import in_full
 from robustill.models import Classifier, count_parameters
-from robustill.objectives import trace
+from robustill.objectives import Switched, trace
+from robustill.run import Run
 from robustill.setting import Setting, validation_attack
+from robustill.training.step import descend
 
 
 def protocol(setting: Setting) -> list[tuple[str, str]]:
     """Everything a reader needs to know to believe, or to repeat, the numbers of a run."""
     run, method = setting.run, setting.run.method
-    start = getattr(run.attack, "start", None) or method.start
+    average = in_full(run.average) if run.average else "none"
     rows = [
         ("data", _data(setting)),
         ("student", f"{run.student}, {_network(setting.student, setting.student_macs)}"),
         ("method", "; ".join(in_full(part) for part in (replace(method, terms=()), *method.terms))),
-        ("attack", f"{run.attack}, from {start}, student in {method.attack_mode} mode"),
+        ("attack", _attack(setting)),
         ("loss", "one value an image, KL summed over classes; mean over the batch; logits, softmax and KL in float32"),
         ("BatchNorm", _batch_norm(setting)),
-        ("optimizer", f"{in_full(run.optimizer)}; {in_full(run.schedule)}; weight average: {run.average or 'none'}"),
+        ("optimizer", f"{in_full(run.optimizer)}; {in_full(run.schedule)}; weight average: {average}{_extras(run)}"),
         ("length", f"{run.epochs} epochs of {len(setting.batches)} steps, batch {run.batch_size}"),
         ("augmentation", in_full(run.augmentation)),
         ("selection", _selection(setting)),
@@ -37,6 +40,10 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
         size = _network(setting.teacher, setting.teacher_ratio * setting.student_macs)
         text = f"{run.teacher}: {setting.teacher.config.architecture}, {size}, eval mode, frozen"
         rows.insert(2, ("teacher", text))
+    if setting.natural_teacher is not None:
+        size = _network(setting.natural_teacher, setting.natural_ratio * setting.student_macs)
+        text = f"{run.natural_teacher}: {setting.natural_teacher.config.architecture}, {size}, eval mode, frozen"
+        rows.insert(3, ("second", f"teacher {text}"))
     return rows
 
 
@@ -46,24 +53,22 @@ def seconds_per_step(setting: Setting) -> float:
     seconds = 0.0
     for _ in range(2):
         began = time.perf_counter()
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=setting.run.precision == "bfloat16"):
-            loss = setting.run.method.loss(
-                student, setting.teacher, x, y, attack=setting.run.attack, generator=torch.Generator(x.device)
-            )
-        loss.backward()
-        float(loss.detach())  # waits for the device
+        loss = descend(
+            student,
+            setting.teacher,
+            x,
+            y,
+            method=setting.run.method,
+            attack=setting.run.attack,
+            natural_teacher=setting.natural_teacher,
+            perturbation=setting.run.perturbation,
+            label_smoothing=setting.run.label_smoothing,
+            precision=setting.run.precision,  # type: ignore[arg-type]  # resolved by prepare
+            generator=torch.Generator(x.device),
+        )
+        float(loss)  # waits for the device
         seconds = time.perf_counter() - began
     return seconds
-
-
-def in_full(component: Component) -> str:
-    """A component with every field, defaults too: what holds whatever the next version's defaults are."""
-    shown = ", ".join(
-        f"{field.name}={in_full(value) if isinstance(value, Component) else write(value)}"
-        for field in fields(component)  # type: ignore[arg-type]  # every component is a dataclass
-        if (value := getattr(component, field.name)) != ()
-    )
-    return f"{type(component).__name__}({shown})"
 
 
 def _data(setting: Setting) -> str:
@@ -83,15 +88,37 @@ def _network(network: Classifier, macs: float) -> str:
 
 def _batch_norm(setting: Setting) -> str:
     method = setting.run.method
-    points = method.bn_parity or trace(method).student
-    order = ", ".join("x" if c == 0 else "x'" if c == 1 else f"x{c:+g}δ" for c in points)
+    if isinstance(method.bn_parity, Switched):
+        first, then = _order(method.bn_parity.before), _order(method.bn_parity.after)
+        order = f"{first}, and {then} after the first {method.bn_parity.begin:g} of the run"
+    else:
+        order = _order(method.bn_parity or trace(method).student)
     return f"student in train mode in the outer step, one batch a forward, in the order {order}"
+
+
+def _order(points: Sequence[float]) -> str:
+    return ", ".join("x" if c == 0 else "x'" if c == 1 else f"x{c:+g}δ" for c in points)
+
+
+def _attack(setting: Setting) -> str:
+    attack, method = setting.run.attack, setting.run.method
+    if method.inner is None:
+        return "none: the method trains on clean images"
+    start = getattr(attack, "start", None) or method.start
+    return f"{in_full(attack)}, from {in_full(start)}, student in {method.attack_mode} mode"
+
+
+def _extras(run: Run) -> str:
+    texts = [f"weight perturbation: {in_full(run.perturbation)}"] if run.perturbation else []
+    texts += [f"label smoothing {run.label_smoothing:g}"] if run.label_smoothing else []
+    texts += [f"gradients clipped to norm {run.clip:g}"] if run.clip is not None else []
+    return "".join(f"; {text}" for text in texts)
 
 
 def _selection(setting: Setting) -> str:
     if setting.held_out == 0:
         return "the last epoch; nothing is held out"
-    attack = validation_attack(setting.run.attack)
+    attack = in_full(validation_attack(setting.run.attack))
     return f"best: highest accuracy under {attack} on {setting.held_out:,} held-out training images; last: kept too"
 
 

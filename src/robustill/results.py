@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from robustill.files import replacing, write_json
+from robustill.recipes import read_recipe
 
 Z95 = 1.959963984540054
 """The two-sided 95 % quantile of the normal distribution."""
@@ -34,7 +34,7 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     p = correct / n
     centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     half = Z95 / (1 + Z95**2 / n) * math.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,20 +136,20 @@ class RunDirectory:
         return self.path / "checkpoints" / name
 
     def settings(self) -> dict[str, Any]:
-        return dict(yaml.safe_load(self.settings_file.read_text())) if self.settings_file.exists() else {}
+        return read_recipe(self.settings_file) if self.settings_file.exists() else {}
 
     def protocol(self) -> list[tuple[str, str]]:
         file = self.path / "protocol.json"
-        return [(label, text) for label, text in json.loads(file.read_text())] if file.exists() else []
+        return [(label, text) for label, text in json.loads(file.read_text(encoding="utf-8"))] if file.exists() else []
 
     def environment(self) -> dict[str, Any]:
         file = self.path / "environment.json"
-        return dict(json.loads(file.read_text())) if file.exists() else {}
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
 
     def metrics(self) -> list[dict[str, Any]]:
         """One row per finished epoch; a torn last line (a run killed while writing) is left out."""
         rows = []
-        for line in self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else ():
+        for line in self.metrics_file.read_text(encoding="utf-8").splitlines() if self.metrics_file.exists() else ():
             try:
                 rows.append(json.loads(line))
             except json.JSONDecodeError:
@@ -158,7 +158,7 @@ class RunDirectory:
 
     def evaluations(self) -> dict[str, Evaluation]:
         files = sorted((self.path / "evaluation").glob("*.json"))
-        return {file.stem: Evaluation.from_json(json.loads(file.read_text())) for file in files}
+        return {file.stem: Evaluation.from_json(json.loads(file.read_text(encoding="utf-8"))) for file in files}
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Per-image arrays beside an evaluation (see ``robustill.evaluation.gallery`` for their names)."""
@@ -174,3 +174,8 @@ class RunDirectory:
         with replacing(folder / f"{name}.npz") as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **dict(evaluation.arrays))  # type: ignore[arg-type]  # numpy's stub reads ** as allow_pickle
         write_json(folder / f"{name}.json", evaluation.to_json())
+
+    def drop_evaluation(self, name: str) -> None:
+        """Removes an evaluation that speaks of weights which are no longer there."""
+        for suffix in ("json", "npz"):
+            (self.path / "evaluation" / f"{name}.{suffix}").unlink(missing_ok=True)

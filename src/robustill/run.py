@@ -8,19 +8,22 @@ from functools import cache
 from typing import Any, get_type_hints
 
 import yaml
+from beartype.door import is_bearable
 
 from robustill.attacks import PGD, Attack, Linf
 from robustill.component import Component
 from robustill.data.augmentation import Augmentation, CropFlip
-from robustill.expression import parse
+from robustill.expression import NUMBERS_TOO, parse
 from robustill.methods.pgd_at import PGDAT
 from robustill.models.architecture import Architecture
 from robustill.models.create import resolve
 from robustill.objectives.base import Method
 from robustill.training.averages import Average
+from robustill.training.awp import AWP
 from robustill.training.optimizers import SGD
 from robustill.training.precision import Precision
 from robustill.training.schedules import OneCycle, Schedule
+from robustill.wording import in_words, unknown_setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +34,21 @@ class Run:
         data: where the images come from: demo, folder:PATH or npz:PATH.
         image_size: side in pixels to which images are resized; null takes them as they are.
         channels: 1 (grey) or 3 (colour); null takes what the images have.
-        student: the architecture to train, an expression or a name (robustill list models).
+        student: the architecture to train, an expression or a name (robustill list models); must be given.
         normalize: whether the student subtracts the training set's mean and divides by its deviation, inside the
             network.
         teacher: where the teacher comes from: demo, run:DIRECTORY, file:PATH or null.
+        natural_teacher: a second teacher, trained on clean images, for the methods that have one (IAD2), or null.
         method: what is trained, an expression (robustill list methods).
         attack: how training searches the budget.
         epochs: passes over the training images.
         batch_size: images a step; the last, smaller batch of an epoch is kept.
         optimizer: learning rate, momentum, weight decay.
         schedule: of the learning rate.
-        average: of the weights, EMA() or null; validated and saved in the student's place.
+        average: of the weights, EMA(), SWA() or null; validated and saved in the student's place.
+        perturbation: of the weights at which the gradient is taken, AWP() or null.
+        label_smoothing: the share of the labels' weight that the loss spreads over all classes, in [0, 1).
+        clip: the largest norm of the gradient of all parameters together; null for no limit.
         augmentation: random changes of the training images.
         validation: how many training images are held out to choose the best epoch by their robust accuracy.
         precision: of training: auto takes bfloat16 where the hardware has it. Evaluation is always float32.
@@ -56,6 +63,7 @@ class Run:
     student: Architecture
     normalize: bool = False
     teacher: str | None = None
+    natural_teacher: str | None = None
     method: Method = PGDAT()
     attack: Attack = PGD(budget=Linf(8 / 255), steps=10, step_size=2 / 255)
     epochs: int = 30
@@ -63,6 +71,9 @@ class Run:
     optimizer: SGD = SGD()
     schedule: Schedule = OneCycle()
     average: Average | None = None
+    perturbation: AWP | None = None
+    label_smoothing: float = 0.0
+    clip: float | None = None
     augmentation: Augmentation = CropFlip()
     validation: int = 1000
     precision: Precision = "auto"
@@ -74,16 +85,22 @@ class Run:
         for name, least in (("epochs", 1), ("batch_size", 1), ("validation", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}. Found: {getattr(self, name)}.")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads must be at least 1. Found: {self.threads}.")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be in [0, 1). Found: {self.label_smoothing}.")
+        if self.clip is not None and not 0 < self.clip < float("inf"):
+            raise ValueError(f"clip must be a positive norm, or null for no limit. Found: {self.clip}.")
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, Any]) -> Run:
         """A run from flags or from a recipe: components as expressions, everything else as itself.
 
         Raises:
-            ValueError: a field is missing, or its text cannot be understood; the message names the field.
+            ValueError: a field is missing or unknown, or its value cannot be understood; the message names the field.
         """
+        hints = get_type_hints(cls)
+        for name in texts:
+            if name not in hints:
+                raise ValueError(unknown_setting(name, hints))
         values = dict(texts)
         for name, kind in component_fields().items():
             if isinstance(values.get(name), str):
@@ -96,6 +113,9 @@ class Run:
             raise ValueError(
                 f"{' and '.join(missing)} must be given, for example --student 'ResNet(depth=18, width=16)'."
             )
+        for name, value in values.items():
+            if not is_bearable(value, hints[name], conf=NUMBERS_TOO):
+                raise ValueError(f"{name} must be {in_words(hints[name])}. Found: {value!r}.")
         return cls(**values)
 
     @property

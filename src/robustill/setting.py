@@ -29,6 +29,7 @@ class Setting:
     validation: Split | None
     student: Classifier
     teacher: Classifier | None
+    natural_teacher: Classifier | None = None
 
     @property
     def held_out(self) -> int:
@@ -46,17 +47,25 @@ class Setting:
     @cached_property
     def teacher_ratio(self) -> float:
         """A teacher forward in student forwards; 0 without a teacher."""
-        return forward_macs(self.teacher, self._image) / self.student_macs if self.teacher else 0.0
+        return self._ratio(self.teacher)
+
+    @cached_property
+    def natural_ratio(self) -> float:
+        """The same of the second teacher."""
+        return self._ratio(self.natural_teacher)
+
+    def _ratio(self, teacher: Classifier | None) -> float:
+        return forward_macs(teacher, self._image) / self.student_macs if teacher else 0.0
 
     @cached_property
     def cost(self) -> Cost:
-        """The passes of one training step."""
-        return cost(self.run.method, self.run.attack)
+        """The passes of one training step, of the last epoch."""
+        return _cost(self.run)
 
     @property
     def units(self) -> float:
         """The cost of one training step in student forwards, for each image."""
-        return self.cost.units(self.teacher_ratio)
+        return self.cost.units(self.teacher_ratio, self.natural_ratio)
 
     @property
     def _image(self) -> Images:
@@ -69,13 +78,12 @@ def prepare(run: Run) -> Setting:
     Raises:
         ValueError: data, teacher or device are not to be had, or do not fit each other.
     """
-    if run.threads is not None:
-        torch.set_num_threads(run.threads)
+    use_threads(run.threads)
     device = choose_device(run.device)
     run = replace(run, device=device.type, precision=choose_precision(run.precision, device))
     dataset = load(run.data, image_size=run.image_size, channels=run.channels)
     training, validation = _divide(dataset, run)
-    teacher = _teacher(run, dataset)
+    teacher, natural_teacher = _teachers(run, dataset)
     mean, std = dataset.channel_statistics() if run.normalize else (None, None)
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
@@ -87,12 +95,21 @@ def prepare(run: Run) -> Setting:
         validation=validation.to(device) if validation else None,
         student=_placed(student, device),
         teacher=_placed(teacher, device) if teacher else None,
+        natural_teacher=_placed(natural_teacher, device) if natural_teacher else None,
     )
 
 
 def _placed(network: Classifier, device: torch.device) -> Classifier:
     """On the device, in the layout in which convolutions are fastest; the numbers are the same up to rounding."""
     return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def use_threads(threads: int | None) -> None:
+    """Lets PyTorch compute on so many CPU threads; None leaves its choice."""
+    if threads is not None:
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1. Found: {threads}.")
+        torch.set_num_threads(threads)
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -120,11 +137,29 @@ def _divide(dataset: Dataset, run: Run) -> tuple[Split, Split | None]:
     return hold_out(dataset.train, run.validation, run.seed)
 
 
-def _teacher(run: Run, dataset: Dataset) -> Classifier | None:
-    if run.teacher is not None:
-        teacher = load_teacher(run.teacher)
-        check_fits("Teacher", run.teacher, teacher, dataset)
-        return teacher
-    if cost(run.method, run.attack).needs_teacher:
-        raise ValueError(f"{run.method} needs a teacher. Found: none. Give --teacher demo, run:DIRECTORY or file:PATH.")
-    return None
+def _teachers(run: Run, dataset: Dataset) -> tuple[Classifier | None, Classifier | None]:
+    """The teacher and the second, naturally trained one: those that are named, refused where one that is needed is not.
+
+    A teacher that the method does not need is welcome: evaluation compares with it. A second one would do nothing.
+    """
+    needed = _cost(run)
+    where = "demo, run:DIRECTORY or file:PATH"
+    if run.teacher is None and needed.needs_teacher:
+        raise ValueError(f"{run.method} needs a teacher. Found: none. Give --teacher {where}.")
+    if run.natural_teacher is None and needed.needs_natural_teacher:
+        raise ValueError(f"{run.method} needs a second teacher. Found: none. Give --natural_teacher {where}.")
+    if run.natural_teacher is not None and not needed.needs_natural_teacher:
+        raise ValueError(f"{run.method} takes no second teacher. Found: natural_teacher={run.natural_teacher}.")
+    return _loaded("Teacher", run.teacher, dataset), _loaded("Natural teacher", run.natural_teacher, dataset)
+
+
+def _loaded(what: str, name: str | None, dataset: Dataset) -> Classifier | None:
+    if name is None:
+        return None
+    teacher = load_teacher(name)
+    check_fits(what, name, teacher, dataset)
+    return teacher
+
+
+def _cost(run: Run) -> Cost:
+    return cost(run.method, run.attack, perturbation=run.perturbation, label_smoothing=run.label_smoothing)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.markup import escape
 
@@ -18,6 +17,7 @@ from robustill.files import write_json, write_text
 from robustill.models import save_model
 from robustill.progress import Bar, Watched
 from robustill.protocol import protocol, seconds_per_step
+from robustill.recipes import read_recipe
 from robustill.results import RunDirectory
 from robustill.run import Run
 from robustill.setting import Setting, prepare, validation_attack
@@ -54,6 +54,8 @@ def resume(directory: Path, *, console: Console | None = None) -> RunDirectory:
         ValueError: there is no run, or its checkpoint cannot be read.
     """
     target = RunDirectory(directory)
+    if not target.settings_file.is_file():
+        raise ValueError(f"--resume needs the directory of a run. Found: {directory}, which holds no run.yaml.")
     setting = prepare(read_run(target.settings_file))
     console = console or Console(quiet=True)
     with Bar(setting.run.epochs * work_per_epoch(setting), console) as bar:
@@ -62,27 +64,32 @@ def resume(directory: Path, *, console: Console | None = None) -> RunDirectory:
     return target
 
 
-def check_free(directory: Path, *, overwrite: bool) -> None:
-    """Refuses a directory that holds something, unless it is a run that may be replaced."""
+def check_free(directory: Path, *, overwrite: bool, mark: str = "run.yaml") -> None:
+    """Refuses a directory that holds something, unless it may be replaced and ``mark`` shows that it is what it was."""
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return
-    if not overwrite:
+    if directory.is_dir() and overwrite and (directory / mark).is_file():
+        return
+    found = "files in it" if directory.is_dir() else "a file"
+    if overwrite:
         raise ValueError(
-            f"{directory} must be new or empty. Found: files in it. Continue that run with --resume {directory}, "
-            "replace it with --overwrite, or name another directory with --output."
+            f"--overwrite replaces only what the same command made. Found: {found}, and no {mark}, at {directory}. "
+            "Remove it yourself, or name another directory with --output."
         )
-    if not any(directory.glob("run.yaml")) and not any(directory.glob("*/run.yaml")):
-        raise ValueError(f"--overwrite replaces runs only. Found: {directory} without a run.yaml. Remove it yourself.")
+    raise ValueError(
+        f"{directory} must be new or empty. Found: {found}. Continue a run with --resume {directory}, replace it with "
+        "--overwrite, or name another directory with --output."
+    )
 
 
 def begin(setting: Setting, directory: Path) -> RunDirectory:
     """Makes the directory of a run (in place of the run that was there) with what is known before the first step."""
+    target, rows = RunDirectory(directory), protocol(setting)  # what may fail comes before the first file
     if directory.exists():
         shutil.rmtree(directory)
-    target = RunDirectory(directory)
     write_text(target.settings_file, setting.run.to_yaml())
     write_json(directory / "environment.json", environment())
-    write_json(directory / "protocol.json", protocol(setting))
+    write_json(directory / "protocol.json", rows)
     return target
 
 
@@ -90,16 +97,13 @@ def read_run(file: Path) -> Run:
     """The run that a YAML file describes.
 
     Raises:
-        ValueError: the file is missing, is no mapping, or does not describe a run.
+        ValueError: the file is missing, is no YAML, or does not describe a run.
     """
+    texts = read_recipe(file)
     try:
-        texts = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"The settings of a run must be a readable YAML file. Found: {file} ({reason}).") from None
-    if not isinstance(texts, dict):
-        raise ValueError(f"The settings of a run must be keys with values. Found: {type(texts).__name__} in {file}.")
-    return Run.from_texts(texts)
+        return Run.from_texts(texts)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
 
 
 def announce(setting: Setting, console: Console) -> None:
@@ -118,7 +122,8 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
     state. A run killed in between repeats that epoch, and writes the same again.
     """
     run = setting.run
-    saved = read_state(target.state_file) if target.state_file.exists() else {"rows": [], "fit": None}
+    begun = target.state_file.exists()
+    saved = read_state(target.state_file, ("rows", "fit")) if begun else {"rows": [], "fit": None}
     rows: list[dict[str, Any]] = saved["rows"]
     for _ in rows:
         bar.advance(work_per_epoch(setting))
@@ -132,6 +137,10 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
         optimizer=run.optimizer,
         schedule=run.schedule,
         average=run.average,
+        natural_teacher=setting.natural_teacher,
+        perturbation=run.perturbation,
+        label_smoothing=run.label_smoothing,
+        clip=run.clip,
         precision=run.precision,  # type: ignore[arg-type]  # resolved by prepare
         seed=run.seed,
         resume=saved["fit"],

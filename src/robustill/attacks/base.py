@@ -18,7 +18,25 @@ Loss = Callable[[Images], PerSample]
 """A loss of the image, one value per image, differentiable."""
 
 
-class Attack(Component, ABC):
+class Adversary(Component, ABC):
+    """Changes images so that a model errs. Whatever it does to find them, the model is left as it was."""
+
+    @abstractmethod
+    def __call__(self, model: nn.Module, x: Images, y: Labels, *, generator: Generator | None = None) -> Images:
+        """Attacks the model in eval mode.
+
+        Args:
+            model: from images to logits.
+            x: images in [0, 1].
+            y: their true classes.
+            generator: source of the attack's randomness; None is PyTorch's global one.
+
+        Returns:
+            Images in [0, 1], detached.
+        """
+
+
+class Attack(Adversary):
     """Searches a budget for the image with the highest loss."""
 
     @abstractmethod

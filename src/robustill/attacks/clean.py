@@ -15,4 +15,4 @@ class Clean(Attack):
     def maximize(
         self, loss: Loss, x: Images, *, start: Start | None = None, generator: Generator | None = None
     ) -> Images:
-        return x
+        return x.detach()

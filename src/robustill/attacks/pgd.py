@@ -46,6 +46,7 @@ class PGD(Attack):
         self, loss: Loss, x: Images, *, start: Start | None = None, generator: Generator | None = None
     ) -> Images:
         begin = self.start or start or Uniform()
+        x = x.detach()
         x_adv = begin(x, self.budget, generator)
         for _ in range(self.steps):
             x_adv = x_adv.detach().requires_grad_()

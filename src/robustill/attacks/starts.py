@@ -43,8 +43,10 @@ class Gaussian(Start, kw_only=False):
     std: float = 0.001
 
     def __post_init__(self) -> None:
-        if not self.std > 0:
-            raise ValueError(f"Gaussian requires a positive std. Found: {self.std}. Zero() starts at the image itself.")
+        if not 0 < self.std < float("inf"):
+            raise ValueError(
+                f"Gaussian requires a positive, finite std. Found: {self.std}. Zero() starts at the image itself."
+            )
 
     def __call__(self, x: Images, budget: Budget, generator: Generator | None = None) -> Images:
         return x + self.std * torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)

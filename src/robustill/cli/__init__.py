@@ -27,7 +27,7 @@ VERBS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and gives the exit status."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words = [*(sys.argv[1:] if arguments is None else arguments)]  # `list` is a verb here once it has been imported
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         return 0
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("ROBUSTILL_TRACEBACK"):
             raise
-        return _fail(f"robustill {verb}", str(error))
+        return _fail(f"robustill {verb}", _sentence(error))
     return 0
 
 
@@ -63,6 +63,13 @@ def _help() -> str:
         f"{verbs}\n\n"
         "robustill VERB --help explains a verb. The quickest start: robustill demo"
     )
+
+
+def _sentence(error: Exception) -> str:
+    """The error's own words, or, where the system refused a file, which file and why."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    return " ".join(str(error).split())
 
 
 def _fail(program: str, sentence: str) -> int:

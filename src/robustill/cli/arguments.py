@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
+from argparse import Action
 from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any, get_type_hints
 
-from docstring_parser import parse as parse_docstring
-from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace  # type: ignore[attr-defined]
+from jsonargparse import ArgumentError, ArgumentParser, Namespace
 
-from robustill.component import Component
-from robustill.run import Run, component_fields
+from robustill.cli.help import HelpFormatter
+from robustill.wording import in_words, unknown_setting
 
 
 def make_parser(verb: str, description: str, usage: str) -> ArgumentParser:
@@ -23,24 +20,8 @@ def make_parser(verb: str, description: str, usage: str) -> ArgumentParser:
         usage=f"robustill {verb} {usage}",
         exit_on_error=False,
         allow_abbrev=False,
+        formatter_class=HelpFormatter,
     )
-
-
-def add_run_arguments(parser: ArgumentParser) -> None:
-    """Every field of a run as a flag; ``--config`` reads a recipe, and ``--print_config`` shows what would be run."""
-    parser.add_argument(
-        "--config", action=ActionConfigFile, help="a recipe, YAML with the keys below; flags override it"
-    )
-    described = {p.arg_name: p.description or "" for p in parse_docstring(Run.__doc__ or "").params}
-    hints, components = get_type_hints(Run), component_fields()
-    for field in fields(Run):
-        default = field.default if isinstance(field.default, str | int | float | bool) else None
-        parser.add_argument(
-            f"--{field.name}",
-            type=str | None if field.name in components else hints[field.name],
-            default=repr(field.default) if isinstance(field.default, Component) else default,
-            help=described[field.name].replace("%", "%%"),
-        )
 
 
 def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
@@ -52,25 +33,26 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     try:
         return parser.parse_args(list(arguments))
     except ArgumentError as error:
-        raise ValueError(_sentence(str(error), _names(parser))) from None
+        raise ValueError(_sentence(str(error), parser)) from None
 
 
-def run_of(values: Namespace) -> Run:
-    """The run that flags and recipe describe."""
-    chosen: dict[str, Any] = {f.name: values[f.name] for f in fields(Run)}
-    return Run.from_texts(chosen)
+def actions(parser: ArgumentParser) -> dict[str, Action]:
+    """What a parser knows, by the name of the flag or of the positional argument."""
+    return {action.dest: action for action in parser._actions if action.dest not in ("help", "print_shtab")}
 
 
-def _names(parser: ArgumentParser) -> list[str]:
-    return [action.dest for action in parser._actions]
-
-
-def _sentence(message: str, names: list[str]) -> str:
-    message = re.sub(r"\s+", " ", message).strip()
-    unknown = re.search(r"unrecognized arguments: --([^\s=]+)|Option '([^']+)' is not accepted", message)
-    if unknown is None:
-        return message if message.endswith(".") else f"{message}."
-    name = unknown[1] or unknown[2]
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"Did you mean {nearest[0]!r}?" if nearest else f"Known: {', '.join(names)}."
-    return f"There is no setting {name!r}. {hint}"
+def _sentence(message: str, parser: ArgumentParser) -> str:
+    """jsonargparse's message, which speaks of parser keys and Python's types, in a user's words."""
+    message, known = re.sub(r"\s+", " ", message).strip(), actions(parser)
+    if match := re.search(r"unrecognized arguments: --([^\s=]+)|Option '([^']+)' is not accepted", message):
+        return unknown_setting(match[1] or match[2], known)
+    match = re.search(r'Parser key "([^"]+)": .*(?:Got|Given) value: (.*)', message)
+    if match and match[1] in known:
+        return f"{match[1]} must be {in_words(getattr(known[match[1]], '_typehint', str))}. Found: {match[2]}."
+    if match := re.search(r"unrecognized arguments: (.*)", message):
+        return f"Nothing is known of {match[1]!r}. See {parser.prog} --help."
+    if match := re.search(r"argument ([-\w/]+): expected (?:one|at least one) argument", message):
+        return f"{match[1]} needs a value. Found: none."
+    if match := re.search(r"arguments are required: (.*)", message):
+        return f"Missing: {match[1]}. Usage: {parser.usage}"
+    return message if message.endswith(".") else f"{message}."

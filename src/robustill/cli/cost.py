@@ -39,8 +39,8 @@ def main(arguments: Sequence[str]) -> None:
     console.print(table(counted))
     units = counted.units(values.teacher_ratio)
     console.print(
-        f"{units:.1f} student forwards (a backward to the input counts 1, a full one 2, the teacher's passes "
-        f"{values.teacher_ratio:g} each)",
+        f"{units:.1f} student forwards (a backward to the input counts 1, a full one 2, an input gradient that is "
+        f"descended 3, the teachers' passes {values.teacher_ratio:g} each)",
         highlight=False,
     )
 
@@ -53,6 +53,11 @@ def table(counted: Cost) -> Table:
         ("attack, teacher", counted.inner_teacher),
         ("outer step, student", counted.outer_student),
         ("outer step, teacher", counted.outer_teacher),
+        ("outer step, second teacher", counted.natural_teacher),
     ):
-        rows.add_row(name, str(passes.forwards), str(passes.backwards))
+        backwards = f"{passes.backwards}"
+        if passes.double_backwards:
+            backwards += f" and {passes.double_backwards} double"
+        if name != "outer step, second teacher" or passes.forwards:
+            rows.add_row(name, str(passes.forwards), backwards)
     return rows

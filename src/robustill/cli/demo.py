@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from robustill.cli.arguments import make_parser, parse
 from robustill.demo import demo
 from robustill.expression import parse as parse_expression
 from robustill.objectives import Objective
+from robustill.setting import use_threads
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -31,15 +31,13 @@ def main(arguments: Sequence[str]) -> None:
     values = parse(parser, arguments)
     if values.seeds < 1:
         raise ValueError(f"--seeds must be at least 1. Found: {values.seeds}.")
-    if values.threads:
-        torch.set_num_threads(values.threads)
-    console = Console()
+    use_threads(values.threads)
     report = demo(
         Path(values.output),
         parse_expression(values.term, Objective),
         seeds=values.seeds,
         train_teacher=values.train_teacher,
         overwrite=values.overwrite,
-        console=console,
+        console=Console(),
     )
-    console.print(f"Open {report}", soft_wrap=True)
+    print(f"Open {report}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from robustill.attacks import Budget
@@ -14,6 +13,7 @@ from robustill.expression import parse as parse_expression
 from robustill.measure import measure_run
 from robustill.report import main_table, read_study
 from robustill.results import RunDirectory
+from robustill.setting import use_threads
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -24,7 +24,10 @@ def main(arguments: Sequence[str]) -> None:
         "RUN|CHECKPOINT [--FIELD VALUE ...]",
     )
     parser.add_argument(
-        "target", type=str, help="a run's directory, or a folder with model.safetensors and config.json"
+        "target",
+        type=str,
+        metavar="RUN|CHECKPOINT",
+        help="a run's directory, or a folder with model.safetensors and config.json",
     )
     parser.add_argument("--data", type=str | None, help="where the images come from; default: the run's data")
     parser.add_argument("--teacher", type=str | None, help="the teacher for GD and GC; default: the run's teacher")
@@ -36,8 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--device", type=str, default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int | None, help="CPU threads; default: PyTorch's choice")
     values = parse(parser, arguments)
-    if values.threads:
-        torch.set_num_threads(values.threads)
+    use_threads(values.threads)
     target, console = RunDirectory(Path(values.target)), Console()
     measure_run(
         target,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from robustill.cli.arguments import add_run_arguments, make_parser, parse, run_of
-from robustill.recipes import recipe_file
+from robustill.cli.arguments import make_parser, parse
+from robustill.cli.run_arguments import add_run_arguments, run_of
 from robustill.train import resume, train
 
 
@@ -16,13 +16,14 @@ def main(arguments: Sequence[str]) -> None:
     """Trains, and says what to do next."""
     words = list(arguments)
     if words and not words[0].startswith("-"):
-        words = ["--config", str(recipe_file(words[0])), *words[1:]]
+        words = ["--config", *words]
     parser = make_parser(
         "train",
-        "Trains a network adversarially, with or without a teacher, and keeps its last and its best epoch.",
-        "[RECIPE] [--FIELD VALUE ...]   (RECIPE: a name of `robustill list recipes`, or a YAML file)",
+        "Trains a network adversarially, with or without a teacher, and keeps its last and its best epoch. RECIPE is "
+        "a name of `robustill list recipes` or a YAML file; flags override it.",
+        "[RECIPE] [--SETTING VALUE ...]",
     )
-    parser.add_argument("--output", type=str | None, help="the directory of the run; default runs/METHOD-STUDENT-seedN")
+    parser.add_argument("--output", type=str | None, help="directory of the run; default: runs/METHOD-STUDENT-seedN")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in that directory")
     parser.add_argument("--resume", type=str | None, help="continue the run in this directory; takes no other flag")
     add_run_arguments(parser)
@@ -35,4 +36,4 @@ def main(arguments: Sequence[str]) -> None:
     else:
         run = run_of(values)
         target = train(run, Path(values.output or f"runs/{run.name}"), overwrite=values.overwrite, console=console)
-    console.print(f"\nThe run is in {target.path}. Measure it with: robustill evaluate {target.path}", soft_wrap=True)
+    print(f"\nThe run is in {target.path}. Measure it with: robustill evaluate {target.path}")

@@ -57,8 +57,10 @@ def passes(adversary: Attack) -> int:
 
 
 def _check(adversary: Attack, x: Images, x_adv: Images) -> None:
-    if x_adv.shape != x.shape or not x_adv.isfinite().all() or x_adv.min() < 0 or x_adv.max() > 1:
-        raise ValueError(f"{adversary} must return finite images in [0, 1] of the shape it was given.")
+    if not x_adv.isfinite().all():
+        raise ValueError(f"{adversary} must return finite images. Found NaN or infinity: are the model's logits finite?")
+    if x_adv.shape != x.shape or x_adv.min() < 0 or x_adv.max() > 1:
+        raise ValueError(f"{adversary} must return images in [0, 1] of the shape it was given.")
     budget = getattr(adversary, "budget", None)
     if budget is not None:
         worst = float(budget.norm(x_adv - x).max())

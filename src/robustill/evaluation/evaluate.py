@@ -9,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from robustill.attacks.base import Attack
+from robustill.component import in_full
 from robustill.data.split import Split
 from robustill.environment import environment
 from robustill.evaluation.accuracy import correct_under
@@ -51,7 +52,7 @@ def evaluate(
     for name, adversary in adversaries.items():
         flags = correct_under(model, split, adversary, batch_size=batch_size, seed=seed, advance=advance).numpy()
         arrays[f"correct_{name}"] = flags
-        accuracies[name] = Accuracy(adversary=repr(adversary), n=len(flags), correct=int(flags.sum()))
+        accuracies[name] = Accuracy(adversary=in_full(adversary), n=len(flags), correct=int(flags.sum()))
     agreement = {}
     if teacher is not None:
         for name, values in gradient_agreement(model, teacher, split, batch_size=batch_size).items():

@@ -10,13 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from robustill.attacks.base import Attack, frozen
 from robustill.data.batches import in_order
 from robustill.data.seeds import generator
 from robustill.data.split import Split
-from robustill.evaluation.agreement import input_gradient
+from robustill.evaluation.agreement import cosine, input_gradient
 from robustill.types import Images, Labels
 
 
@@ -32,9 +31,7 @@ def gallery(
     arrays: dict[str, Tensor] = {"x": x, "x_adv": x_adv, "y": y, **_seen_by(model, x, x_adv, y, "")}
     if teacher is not None:
         arrays |= _seen_by(teacher, x, x_adv, y, "teacher_")
-        arrays["gc"] = F.cosine_similarity(
-            arrays["gradient"].flatten(1), arrays["teacher_gradient"].flatten(1), eps=1e-30
-        )
+        arrays["gc"] = cosine(arrays["gradient"], arrays["teacher_gradient"])
     return {"index": index} | {name: values.cpu().numpy() for name, values in arrays.items()}
 
 

@@ -30,9 +30,9 @@ class AdaAD(Method):
     start: Start = Gaussian(0.001)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.adversarial_weight <= 1 or not self.scale > 0:
+        if not 0 <= self.adversarial_weight <= 1 or not 0 < self.scale < float("inf"):
             raise ValueError(
-                f"AdaAD requires an adversarial_weight (λ) in [0, 1] and a positive scale. "
+                f"AdaAD requires an adversarial_weight (λ) in [0, 1] and a positive, finite scale. "
                 f"Found: adversarial_weight={self.adversarial_weight}, scale={self.scale}."
             )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from robustill.attacks.starts import Start, Uniform
 from robustill.objectives.base import InnerLoss, Method
-from robustill.objectives.divergences import cross_entropy
 from robustill.objectives.inner import StudentCE
 from robustill.objectives.line import Line
 from robustill.types import PerSample
@@ -24,4 +23,4 @@ class PGDAT(Method):
     start: Start = Uniform()
 
     def outer(self, line: Line) -> PerSample:
-        return cross_entropy(line.student(1), line.y)
+        return line.cross_entropy(line.student(1))

@@ -29,9 +29,9 @@ class RSLAD(Method):
     start: Start = Gaussian(0.001)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.adversarial_weight <= 1 or not self.scale > 0:
+        if not 0 <= self.adversarial_weight <= 1 or not 0 < self.scale < float("inf"):
             raise ValueError(
-                f"RSLAD requires an adversarial_weight in [0, 1] and a positive scale. "
+                f"RSLAD requires an adversarial_weight in [0, 1] and a positive, finite scale. "
                 f"Found: adversarial_weight={self.adversarial_weight}, scale={self.scale}."
             )
 

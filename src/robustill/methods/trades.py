@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from robustill.attacks.starts import Gaussian, Start
 from robustill.objectives.base import InnerLoss, Method
-from robustill.objectives.divergences import cross_entropy, kl
+from robustill.objectives.divergences import kl
 from robustill.objectives.inner import StudentKL
 from robustill.objectives.line import Line
 from robustill.types import PerSample
@@ -26,9 +26,9 @@ class TRADES(Method):
     start: Start = Gaussian(0.001)
 
     def __post_init__(self) -> None:
-        if self.trade_off < 0:
-            raise ValueError(f"TRADES requires a trade_off of at least 0. Found: {self.trade_off}.")
+        if not 0 <= self.trade_off < float("inf"):
+            raise ValueError(f"TRADES requires a finite trade_off of at least 0. Found: {self.trade_off}.")
 
     def outer(self, line: Line) -> PerSample:
         clean = line.student(0)
-        return cross_entropy(clean, line.y) + self.trade_off * kl(clean, line.student(1))
+        return line.cross_entropy(clean) + self.trade_off * kl(clean, line.student(1))

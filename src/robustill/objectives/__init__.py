@@ -8,33 +8,52 @@ each other share what they evaluate::
 
     >>> from robustill import IGDM, RSLAD
     >>> method = RSLAD() + IGDM(alpha=10)      # 3 student and 3 teacher forwards, not 4 and 4
+
+How much each image counts is a part too: ``RSLAD(weight=EntropyWeight()) + IGDM(alpha=10)``.
 """
 
 from robustill.objectives.base import InnerLoss, Method, Objective
-from robustill.objectives.divergences import cross_entropy, kl, l1, squared_l2
+from robustill.objectives.batch_norm import Switched
+from robustill.objectives.direct_gradient import DirectGradient
+from robustill.objectives.divergences import cross_entropy, kl, l1, softened_kl, squared_l2
 from robustill.objectives.igdm import IGDM, igdm
-from robustill.objectives.inner import StudentCE, StudentKL, TeacherAdversarialKL, TeacherCleanKL
+from robustill.objectives.inner import (
+    LinearisedTeacherKL,
+    StudentCE,
+    StudentKL,
+    TeacherAdversarialKL,
+    TeacherCleanKL,
+)
 from robustill.objectives.line import Line, Points, trace
-from robustill.objectives.ramps import Constant, Linear, Ramp
+from robustill.objectives.ramps import Constant, Linear, Ramp, Step
+from robustill.objectives.weights import EntropyWeight, SampleWeight, renyi_entropy
 
 __all__ = [
     "IGDM",
     "Constant",
+    "DirectGradient",
+    "EntropyWeight",
     "InnerLoss",
     "Line",
     "Linear",
+    "LinearisedTeacherKL",
     "Method",
     "Objective",
     "Points",
     "Ramp",
+    "SampleWeight",
+    "Step",
     "StudentCE",
     "StudentKL",
+    "Switched",
     "TeacherAdversarialKL",
     "TeacherCleanKL",
     "cross_entropy",
     "igdm",
     "kl",
     "l1",
+    "renyi_entropy",
+    "softened_kl",
     "squared_l2",
     "trace",
 ]

@@ -11,8 +11,9 @@ from torch import Generator, nn
 from robustill.attacks.base import Attack, frozen
 from robustill.attacks.starts import Start
 from robustill.component import Component
-from robustill.objectives.batch_norm import evaluate_like
+from robustill.objectives.batch_norm import Switched, evaluate_like
 from robustill.objectives.line import Line, trace
+from robustill.objectives.weights import SampleWeight
 from robustill.types import Images, Labels, PerSample, Scalar
 
 
@@ -39,20 +40,23 @@ class Method(Objective, ABC):
     ``AdaAD(inner=StudentCE())`` is the row "w/o T_in" of IGDM's Table 3.
 
     Attributes:
-        inner: what the attack climbs.
+        inner: what the attack climbs; None for the methods that train on clean images alone: nothing is attacked.
         start: where the attack starts, unless the attack itself says.
         attack_mode: the student's mode during the attack. "train" (the code of ARD and IAD) lets every step of the
             attack move BatchNorm's running statistics.
         bn_parity: the points of the line whose batch statistics BatchNorm's running averages take, in this order;
             empty: the points that the loss evaluates. References make forwards that serve nothing else, such as S(x)
-            in AdaAD + IGDM; ``bn_parity=(1, 0, -1, 1)`` has their effect.
+            in AdaAD + IGDM; ``bn_parity=(1, 0, -1, 1)`` has their effect, and ``Switched`` that of a code whose
+            sequence changes during training.
+        weight: how much each image counts, in the method's loss and in what ``+`` added; None: all the same.
         terms: what ``+`` added.
     """
 
-    inner: InnerLoss
+    inner: InnerLoss | None
     start: Start
     attack_mode: Literal["eval", "train"] = "eval"
-    bn_parity: tuple[float, ...] = ()
+    bn_parity: tuple[float, ...] | Switched = ()
+    weight: SampleWeight | None = None
     terms: tuple[Objective, ...] = ()
 
     @abstractmethod
@@ -63,7 +67,7 @@ class Method(Objective, ABC):
         loss = self.outer(line)
         for term in self.terms:
             loss = loss + term(line)
-        return loss
+        return loss if self.weight is None else self.weight(loss, line)
 
     def __add__(self, term: Objective) -> Method:
         """This method with one term more: ``RSLAD() + IGDM(alpha=10)``."""
@@ -83,7 +87,9 @@ class Method(Objective, ABC):
         y: Labels,
         *,
         attack: Attack,
+        natural_teacher: nn.Module | None = None,
         progress: float = 1.0,
+        label_smoothing: float = 0.0,
         generator: Generator | None = None,
     ) -> Scalar:
         """Attacks the batch and gives the mean loss: all that a training loop needs before ``loss.backward()``.
@@ -94,17 +100,77 @@ class Method(Objective, ABC):
             x: images in [0, 1].
             y: labels.
             attack: how the budget is searched.
+            natural_teacher: a second teacher, in eval mode, for the methods that have one (IAD2).
             progress: the current epoch, counted from 1, over all epochs. Ramps follow it.
-            generator: source of the attack's randomness, on the device of ``x``.
+            label_smoothing: in [0, 1): the share of the labels' weight that the student's cross-entropies spread over
+                all classes. The attack climbs the labels as they are.
+            generator: source of the attack's and the loss's randomness, on the device of ``x``.
         """
-        if teacher is not None and teacher.training:
-            raise ValueError("The teacher must be in eval mode. Found: train mode. Call teacher.eval() first.")
-        line = Line(student, teacher, x, y, progress=progress)
-        with frozen(student, training=self.attack_mode == "train"):
-            x_adv = attack.maximize(lambda image: self.inner(line, image), x, start=self.start, generator=generator)
-        line = line.perturbed(x_adv)
-        points = trace(self)
-        line.fuse_teacher(points.teacher)
-        if self.bn_parity:
-            evaluate_like(student, line, points.student, self.bn_parity)
+        line = self.attacked(
+            student,
+            teacher,
+            x,
+            y,
+            attack=attack,
+            natural_teacher=natural_teacher,
+            progress=progress,
+            label_smoothing=label_smoothing,
+            generator=generator,
+        )
+        return self.mean(student, line)
+
+    def attacked(
+        self,
+        student: nn.Module,
+        teacher: nn.Module | None,
+        x: Images,
+        y: Labels,
+        *,
+        attack: Attack,
+        natural_teacher: nn.Module | None = None,
+        progress: float = 1.0,
+        label_smoothing: float = 0.0,
+        generator: Generator | None = None,
+    ) -> Line:
+        """The first half of ``loss``: the line after the attack, the teacher evaluated, the student not yet."""
+        for name, network in (("teacher", teacher), ("natural_teacher", natural_teacher)):
+            if network is not None and network.training:
+                raise ValueError(f"The {name} must be in eval mode. Found: train mode. Call {name}.eval() first.")
+        points = trace(self, progress)
+        if label_smoothing and not points.labels:
+            raise ValueError(
+                f"{self} takes no cross-entropy with labels, so there is nothing to smooth. "
+                f"Found: label_smoothing={label_smoothing}. Leave it at 0."
+            )
+        line = Line(
+            student,
+            teacher,
+            x,
+            y,
+            natural_teacher=natural_teacher,
+            progress=progress,
+            label_smoothing=label_smoothing,
+            generator=generator,
+        )
+        for head, c in points.teacher_gradients:  # before the attack, which may ask for the same logits
+            if c == 0:
+                line.teacher_gradient(head)
+        inner = self.inner
+        if inner is not None:
+            with frozen(student, training=self.attack_mode == "train"):
+                x_adv = attack.maximize(lambda image: inner(line, image), x, start=self.start, generator=generator)
+            line = line.perturbed(x_adv)
+        elif points.perturbed:
+            raise ValueError(
+                f"{self} needs a perturbation, and nothing is attacked. Found: inner=None. "
+                "Give the method an inner loss, such as inner=StudentCE()."
+            )
+        line.announce(points)
+        return line
+
+    def mean(self, student: nn.Module, line: Line) -> Scalar:
+        """The second half of ``loss``: the student evaluated, its BatchNorm's averages moved, the mean loss."""
+        sequence = self.bn_parity(line.progress) if isinstance(self.bn_parity, Switched) else self.bn_parity
+        if sequence:
+            evaluate_like(student, line, trace(self, line.progress).student, sequence)
         return self(line).mean()

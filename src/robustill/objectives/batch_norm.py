@@ -9,7 +9,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from robustill.component import Component
 from robustill.objectives.line import Line
+from robustill.objectives.ramps import begun, check_begin
+
+
+class Switched(Component):
+    """A sequence of forwards that changes during training: that of IAD's code gains one when its second term begins.
+
+    Attributes:
+        begin: the share of the run, in [0, 1), after which ``after`` holds.
+        before, after: points of the line, as in ``Method.bn_parity``.
+    """
+
+    begin: float
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_begin(self, self.begin)
+
+    def __call__(self, progress: float) -> tuple[float, ...]:
+        return self.after if begun(progress, self.begin) else self.before
 
 
 def evaluate_like(student: nn.Module, line: Line, needed: Sequence[float], sequence: Sequence[float]) -> None:
@@ -33,7 +54,7 @@ def evaluate_like(student: nn.Module, line: Line, needed: Sequence[float], seque
             mean = mean.lerp(statistics[c][i][0], momentum)
             variance = variance.lerp(statistics[c][i][1], momentum)
         for buffer, value in zip(_averages(layer), (mean, variance, count + len(sequence)), strict=True):
-            buffer.copy_(value)
+            buffer.data.copy_(value)  # .data: autograd saved the buffers and must not see it (it does not read them)
 
 
 @contextmanager

@@ -25,6 +25,11 @@ def kl(target: Logits, logits: Logits) -> PerSample:
     return F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(1)
 
 
+def softened_kl(target: Logits, logits: Logits, temperature: float) -> PerSample:
+    """T² · KL(softmax(target / T) ‖ softmax(logits / T)); T² keeps the gradient's size (Hinton et al., 2015)."""
+    return temperature**2 * kl(target / temperature, logits / temperature)
+
+
 def squared_l2(target: Logits, logits: Logits) -> PerSample:
     """‖target - logits‖₂², of the logits themselves."""
     return (target - logits).square().sum(1)

@@ -1,17 +1,22 @@
-"""The line ``x + c·δ`` through a batch of images, with both networks' logits at its points."""
+"""The line ``x + c·δ`` through a batch of images, with the networks' logits at its points."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import torch
+from torch import Generator
+from torch.nn import functional as F
 
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, Logits, PerSample
 
 Network = Callable[[Images], Logits]
+Head = Callable[[Logits, Labels], PerSample]
+"""What of the logits a gradient is taken: the cross-entropy, the true class's logit."""
 
 
 class Line:
@@ -25,7 +30,10 @@ class Line:
         x: clean images in [0, 1].
         y: their labels.
         x_adv: the adversarial images, once they are known.
+        natural_teacher: a second teacher, trained on clean images, for the methods that have one (IAD-II).
         progress: how much of training is done, in (0, 1]: the current epoch, counted from 1, over all epochs.
+        label_smoothing: the share of the labels' weight that is spread over all classes in the student's loss.
+        generator: source of an objective's own randomness (IGDM's ablation), on the device of ``x``.
     """
 
     def __init__(
@@ -36,12 +44,24 @@ class Line:
         y: Labels,
         x_adv: Images | None = None,
         *,
+        natural_teacher: Network | None = None,
         progress: float = 1.0,
+        label_smoothing: float = 0.0,
+        generator: Generator | None = None,
     ) -> None:
         self.x, self.y, self.x_adv, self.progress = x, y, x_adv, progress
-        self._student, self._teacher = student, teacher
+        self.label_smoothing, self.generator = label_smoothing, generator
+        self._student, self._teacher, self._natural_teacher = student, teacher, natural_teacher
         self.student_logits: dict[float, Logits] = {}
         self.teacher_logits: dict[float, Logits] = {}
+        self.natural_logits: dict[float, Logits] = {}
+        self.student_gradients: dict[tuple[Head, float], Images] = {}
+        self.teacher_gradients: dict[tuple[Head, float], Images] = {}
+        self.labels_asked = False
+        self._inputs: dict[float, Images] = {}  # the student's images at the points whose gradient is asked for
+        self._differentiated: frozenset[float] = frozenset()
+        self._aside: Line | None = None
+        self._main: Line | None = None  # of a line aside: the line whose clean logits it shares
 
     @property
     def delta(self) -> Images:
@@ -64,16 +84,34 @@ class Line:
 
     def student(self, c: float) -> Logits:
         """The student's logits at x + c·δ, with graph."""
+        if c == 0 and self._main is not None:
+            return self._main.student(0)
         if c not in self.student_logits:
-            self.student_logits[c] = self.student_at(self.point(c))
+            image = self.point(c)
+            if c in self._differentiated:
+                image = self._inputs[c] = image.detach().requires_grad_()
+            self.student_logits[c] = self.student_at(image)
         return self.student_logits[c]
 
     def teacher(self, c: float) -> Logits:
         """The teacher's logits at x + c·δ, without graph."""
+        if c == 0 and self._main is not None:
+            return self._main.teacher(0)
         if c not in self.teacher_logits:
             with torch.no_grad():
                 self.teacher_logits[c] = self.teacher_at(self.point(c))
         return self.teacher_logits[c]
+
+    def natural_teacher(self, c: float) -> Logits:
+        """The second teacher's logits at x + c·δ, without graph."""
+        if c not in self.natural_logits:
+            if self._natural_teacher is None:
+                raise ValueError(
+                    "This objective asks for a second, naturally trained teacher. Found: natural_teacher=None. Give it."
+                )
+            with torch.no_grad():
+                self.natural_logits[c] = at_least_float32(self._natural_teacher(self.point(c)))
+        return self.natural_logits[c]
 
     def student_at(self, image: Images) -> Logits:
         """The student's logits at any image, with graph, not kept."""
@@ -85,6 +123,48 @@ class Line:
             raise ValueError("This objective asks for a teacher. Found: teacher=None. Give the teacher network.")
         return at_least_float32(self._teacher(image))
 
+    def student_gradient(self, head: Head, c: float = 0) -> Images:
+        """The input gradient of ``head(logits, y)`` of the student at x + c·δ, with graph: it can be descended.
+
+        In train mode BatchNorm joins the images of a batch; the gradient is that of the batch's sum.
+        """
+        if (head, c) not in self.student_gradients:
+            if c not in self._inputs:  # logits that were made before this was announced cannot be differentiated
+                self._inputs[c] = self.point(c).detach().requires_grad_()
+                self.student_logits[c] = self.student_at(self._inputs[c])
+            total = head(self.student_logits[c], self.y).sum()
+            (self.student_gradients[head, c],) = torch.autograd.grad(total, self._inputs[c], create_graph=True)
+        return self.student_gradients[head, c]
+
+    def teacher_gradient(self, head: Head, c: float = 0) -> Images:
+        """The input gradient of ``head(logits, y)`` of the teacher at x + c·δ, a constant. Its logits are kept too."""
+        if (head, c) not in self.teacher_gradients:
+            with torch.enable_grad():
+                image = self.point(c).detach().requires_grad_()
+                logits = self.teacher_at(image)
+                (self.teacher_gradients[head, c],) = torch.autograd.grad(head(logits, self.y).sum(), image)
+            self.teacher_logits.setdefault(c, logits.detach())
+        return self.teacher_gradients[head, c]
+
+    def cross_entropy(self, logits: Logits) -> PerSample:
+        """The cross-entropy of the student's logits with the labels, smoothed as the run says."""
+        self.labels_asked = True
+        return F.cross_entropy(logits, self.y, reduction="none", label_smoothing=self.label_smoothing)
+
+    def zeros(self) -> PerSample:
+        """The loss of a term that has no weight now."""
+        return self.x.new_zeros(len(self.x))
+
+    def aside(self) -> Line:
+        """The line through the same images along a random direction: uniform noise, drawn once, as long as δ in L2."""
+        if self._aside is None:
+            delta = self.delta
+            noise = 2 * torch.rand(delta.shape, dtype=delta.dtype, device=delta.device, generator=self.generator) - 1
+            share = delta.flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)
+            self._aside = self.perturbed(self.x + share[:, None, None, None] * noise)
+            self._aside._main = self
+        return self._aside
+
     def fuse_teacher(self, points: tuple[float, ...]) -> None:
         """Evaluates the teacher at several points in one forward (in eval mode, images of a batch do not interact)."""
         missing = [c for c in points if c not in self.teacher_logits]
@@ -93,10 +173,31 @@ class Line:
                 logits = self.teacher_at(torch.cat([self.point(c) for c in missing]))
             self.teacher_logits.update(zip(missing, logits.chunk(len(missing)), strict=True))
 
+    def announce(self, points: Points) -> None:
+        """Says what will be asked, so that no pass is made twice: the teacher's are made now, in one forward."""
+        for head, c in points.teacher_gradients:
+            self.teacher_gradient(head, c)
+        self.fuse_teacher(points.teacher)
+        self._differentiated |= {c for _, c in points.student_gradients}
+        if points.aside is not None:
+            self.aside().announce(points.aside)
+
     def perturbed(self, x_adv: Images) -> Line:
-        """The line after the attack: the teacher's clean logits carry over, the student's (of another mode) do not."""
-        line = Line(self._student, self._teacher, self.x, self.y, x_adv, progress=self.progress)
+        """The line after the attack: the teachers' clean logits carry over, the student's (of another mode) do not."""
+        line = self.renewed()
+        line.x_adv, line._aside = x_adv, None
         line.teacher_logits = {c: logits for c, logits in self.teacher_logits.items() if c == 0}
+        line.natural_logits = {c: logits for c, logits in self.natural_logits.items() if c == 0}
+        line.teacher_gradients = {key: gradient for key, gradient in self.teacher_gradients.items() if key[1] == 0}
+        return line
+
+    def renewed(self) -> Line:
+        """The same line before the student was asked, for a student whose weights are about to change (AWP)."""
+        line = copy(self)
+        line.student_logits, line.student_gradients, line._inputs = {}, {}, {}
+        if self._aside is not None:
+            line._aside = self._aside.renewed()
+            line._aside._main = line
         return line
 
     @classmethod
@@ -106,13 +207,25 @@ class Line:
         *,
         student: Mapping[float, Logits],
         teacher: Mapping[float, Logits] | None = None,
+        natural_teacher: Mapping[float, Logits] | None = None,
         progress: float = 1.0,
+        label_smoothing: float = 0.0,
     ) -> Line:
         """A line of given logits by their c, without networks: for tests and for other people's loops."""
         blank = next(iter(student.values())).new_zeros(len(y), 1, 1, 1)
-        line = cls(_no_network, _no_network, blank, y, blank, progress=progress)
+        line = cls(
+            _no_network,
+            _no_network,
+            blank,
+            y,
+            blank,
+            natural_teacher=_no_network,
+            progress=progress,
+            label_smoothing=label_smoothing,
+        )
         line.student_logits = dict(student)
         line.teacher_logits = dict(teacher or {})
+        line.natural_logits = dict(natural_teacher or {})
         return line
 
 
@@ -122,19 +235,59 @@ def _no_network(image: Images) -> Logits:
 
 @dataclass(frozen=True)
 class Points:
-    """The points of the line at which an objective asks for logits, in the order of the first request."""
+    """What an objective asks of a line, in the order of the first request.
+
+    Attributes:
+        student, teacher, natural_teacher: the points at which it asks for logits.
+        student_gradients, teacher_gradients: the input gradients it asks for: of what, and where.
+        aside: what it asks of the line along a random direction; None where it asks for none.
+        labels: whether it takes a cross-entropy with the labels.
+    """
 
     student: tuple[float, ...]
     teacher: tuple[float, ...]
+    natural_teacher: tuple[float, ...] = ()
+    student_gradients: tuple[tuple[Head, float], ...] = ()
+    teacher_gradients: tuple[tuple[Head, float], ...] = ()
+    aside: Points | None = None
+    labels: bool = field(default=False, compare=False)
+
+    @property
+    def perturbed(self) -> bool:
+        """Whether any of it needs a perturbation."""
+        gradients = [c for _, c in (*self.student_gradients, *self.teacher_gradients)]
+        return any((*self.student, *self.teacher, *self.natural_teacher, *gradients)) or self.aside is not None
 
 
-@lru_cache(maxsize=256)
-def trace(objective: Callable[[Line], PerSample]) -> Points:
-    """Finds the points of an objective (hashable, as components are) by running it once on a toy line."""
+@lru_cache(maxsize=1024)
+def trace(objective: Callable[[Line], PerSample], progress: float = 1.0) -> Points:
+    """Finds what an objective (hashable, as components are) asks for at a progress, by running it on a toy line."""
     blank = torch.zeros(1, 1, 1, 1)
-    toy = Line(_toy, _toy, blank, torch.zeros(1, dtype=torch.int64), blank + 1)
-    objective(toy)
-    return Points(tuple(toy.student_logits), tuple(toy.teacher_logits))
+    toy = Line(
+        _toy,
+        _toy,
+        blank,
+        torch.zeros(1, dtype=torch.int64),
+        blank + 1,
+        natural_teacher=_toy,
+        progress=progress,
+        generator=Generator(),
+    )
+    with torch.enable_grad():
+        objective(toy)
+    return _asked(toy)
+
+
+def _asked(line: Line) -> Points:
+    return Points(
+        student=tuple(line.student_logits),
+        teacher=tuple(line.teacher_logits),
+        natural_teacher=tuple(line.natural_logits),
+        student_gradients=tuple(line.student_gradients),
+        teacher_gradients=tuple(line.teacher_gradients),
+        aside=_asked(line._aside) if line._aside is not None else None,
+        labels=line.labels_asked,
+    )
 
 
 def _toy(image: Images) -> Logits:

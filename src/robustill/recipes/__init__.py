@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 FOLDER = Path(__file__).parent
 
@@ -27,3 +30,23 @@ def recipe_file(text: str) -> Path:
     nearest = difflib.get_close_matches(text, list_recipes(), n=1)
     hint = f"Did you mean {nearest[0]}?" if nearest else f"Known recipes: {', '.join(list_recipes())}."
     raise ValueError(f"A recipe is a known name or a YAML file. Found: {text!r}, which is neither. {hint}")
+
+
+def read_recipe(file: Path) -> dict[str, Any]:
+    """The keys and values of a recipe, or of a run's ``run.yaml``.
+
+    Raises:
+        ValueError: the file cannot be read, is no YAML, or holds something else than keys with values.
+    """
+    try:
+        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"A recipe must be a readable YAML file. Found: {file} ({error.strerror}).") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        reason = f"line {mark.line + 1}: {problem}" if mark else "it is no text"
+        raise ValueError(f"A recipe must be a readable YAML file. Found: {file} ({reason}).") from None
+    if not isinstance(values, dict):
+        found = "nothing" if values is None else f"a {type(values).__name__}"
+        raise ValueError(f"A recipe must hold keys with values, such as `epochs: 30`. Found: {found} in {file}.")
+    return {str(key): value for key, value in values.items()}

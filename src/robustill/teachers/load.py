@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from robustill.data import Dataset
 from robustill.models import load_model
-from robustill.models.checkpoint import read_entries
+from robustill.models.checkpoint import CONFIG, read_entries
 from robustill.models.classifier import Classifier
 from robustill.results import RunDirectory
+from robustill.teachers.foreign import load_foreign
+from robustill.teachers.imported import load_python, load_timm
+from robustill.teachers.presets import PRESETS, Constants, find_preset
+from robustill.teachers.robustbench import load_preset, load_robustbench
 
 DEMO = Path(str(files("robustill.teachers"))) / "demo"
 """The shipped teacher: weights, config and the recipe that made it."""
+
+WAYS = {
+    "demo": "the robust teacher that is shipped with the library, for the embedded images",
+    "run:DIRECTORY": "a network that robustill train made (its best epoch)",
+    "file:PATH": "model.safetensors with its config.json, or the folder that holds the two",
+    "file:PATH?architecture=NAME": "anybody's checkpoint of a network of ours; &mean=0.5,... &std=0.5,... normalise",
+    "file:PATH?preset=DATASET/NAME": "a published checkpoint, wherever it lies and however it was saved",
+    "robustbench:DATASET/NAME": "a published robust network, from the folder models, downloaded if it is not there",
+    "timm:NAME": "a network of timm with its pretrained weights (extra: timm)",
+    "py:pkg.mod:function": "the network that a function of your own returns",
+}
+"""How a teacher is written, and what it is."""
+
+
+def list_teachers() -> dict[str, str]:
+    """Every way to write a teacher, and every published one by its text, with one line about each."""
+    return WAYS | {f"robustbench:{key}": preset.summary for key, preset in PRESETS.items()}
 
 
 def load_teacher(text: str) -> Classifier:
     """The network that a text names (see ``robustill.teachers``), frozen, on the CPU.
 
     Raises:
+        FileNotFoundError: there is no file behind the text.
         ValueError: the scheme is not known, or there is no readable network behind the text.
     """
-    teacher = load_model(network_path(text)).eval()
-    for parameter in teacher.parameters():
-        parameter.requires_grad_(False)
-    return teacher
+    scheme, _, rest = text.partition(":")
+    elsewhere: dict[str, Callable[[str], Classifier]] = {
+        "robustbench": load_robustbench,
+        "timm": load_timm,
+        "py": load_python,
+    }
+    if scheme in elsewhere and rest:
+        teacher = elsewhere[scheme](rest)
+    elif scheme == "file" and rest:
+        teacher = _load_file(rest)
+    else:
+        teacher = load_model(network_path(text))
+    return teacher.eval().requires_grad_(False)
 
 
 def network_path(text: str) -> Path:
-    """The folder or file behind a text."""
+    """The folder or file of our own format behind a text.
+
+    Raises:
+        ValueError: the text names none.
+    """
     scheme, _, rest = text.partition(":")
     if text == "demo":
         return DEMO
@@ -36,7 +72,7 @@ def network_path(text: str) -> Path:
         return Path(rest)
     if scheme == "run" and rest:
         return _best(RunDirectory(Path(rest)))
-    raise ValueError(f"A teacher is demo, run:DIRECTORY or file:PATH. Found: {text!r}.")
+    raise ValueError(f"A teacher is one of {', '.join(way for way in WAYS if '?' not in way)}. Found: {text!r}.")
 
 
 def _best(run: RunDirectory) -> Path:
@@ -44,6 +80,49 @@ def _best(run: RunDirectory) -> Path:
         if run.checkpoint(name).exists():
             return run.checkpoint(name)
     raise ValueError(f"{run.path} has no finished epoch: checkpoints/best and checkpoints/last are missing.")
+
+
+def _load_file(text: str) -> Classifier:
+    path, query = _divided(text)
+    if not query:
+        _require_own_format(Path(path))
+        return load_model(path)
+    if set(query) == {"preset"}:
+        return load_preset(find_preset(query["preset"]), Path(path).expanduser())
+    if "architecture" not in query or not set(query) <= {"architecture", "mean", "std"}:
+        raise ValueError(
+            "A foreign checkpoint is written file:PATH?architecture=NAME, with &mean=0.5,0.5,0.5&std=0.5,0.5,0.5 for a "
+            f"network that wants normalised images, or file:PATH?preset=DATASET/NAME. Found: 'file:{text}'."
+        )
+    given = Constants(_numbers("mean", query), _numbers("std", query))
+    constants = None if given == Constants(None, None) else given
+    return load_foreign(Path(path).expanduser(), query["architecture"], constants=constants)
+
+
+def _divided(text: str) -> tuple[str, dict[str, str]]:
+    """The path and, after the last question mark, the settings; a path may hold question marks of its own."""
+    path, _, query = text.rpartition("?")
+    pairs = [part.partition("=")[::2] for part in query.split("&")]
+    return (path, dict(pairs)) if path and "=" in query else (text, {})
+
+
+def _numbers(name: str, query: dict[str, str]) -> tuple[float, ...] | None:
+    if name not in query:
+        return None
+    try:
+        return tuple(float(part) for part in query[name].split(","))
+    except ValueError:
+        raise ValueError(
+            f"{name} should be numbers with commas, such as 0.5,0.5,0.5. Found: {query[name]!r}."
+        ) from None
+
+
+def _require_own_format(path: Path) -> None:
+    if path.is_file() and not path.with_name(CONFIG).is_file():
+        raise ValueError(
+            f"{path} has no {CONFIG} beside it, so it is not ours; say what network it holds: "
+            f"file:{path}?architecture=NAME (see robustill list models) or file:{path}?preset=DATASET/NAME."
+        )
 
 
 def check_fits(what: str, text: str, model: Classifier, dataset: Dataset) -> None:
@@ -63,9 +142,18 @@ def check_fits(what: str, text: str, model: Classifier, dataset: Dataset) -> Non
             f"{what} and data must have the same channels. Found: {config.in_channels} in {text}, "
             f"{dataset.channels} in {dataset.name}. Give --channels {config.in_channels} to convert the images."
         )
-    names = tuple(read_entries(network_path(text)).get("classes", dataset.classes))
-    if names != dataset.classes:
+    names = _saved_classes(text)
+    if names is not None and names != dataset.classes:
         raise ValueError(
             f"{what} and data must name the same classes in the same order. Found: {', '.join(names)} in {text}, "
             f"{', '.join(dataset.classes)} in {dataset.name}."
         )
+
+
+def _saved_classes(text: str) -> tuple[str, ...] | None:
+    """The names of the classes, which our own format keeps; None where nobody knows them."""
+    scheme, _, rest = text.partition(":")
+    if scheme not in ("demo", "run", "file") or (scheme == "file" and _divided(rest)[1]):
+        return None
+    names = read_entries(network_path(text)).get("classes")
+    return None if names is None else tuple(names)

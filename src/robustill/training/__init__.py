@@ -8,15 +8,18 @@ run needs, and a run resumed from it equals an uninterrupted one bit for bit: da
 attack's noise are pure functions of (seed, epoch, step).
 """
 
-from robustill.training.averages import EMA, Average
+from robustill.training.averages import EMA, SWA, Average
+from robustill.training.awp import AWP
 from robustill.training.fit import Epoch, EpochSource, State, fit
 from robustill.training.optimizers import SGD
 from robustill.training.precision import choose_precision
 from robustill.training.schedules import Cosine, MultiStep, OneCycle, Schedule
 
 __all__ = [
+    "AWP",
     "EMA",
     "SGD",
+    "SWA",
     "Average",
     "Cosine",
     "Epoch",

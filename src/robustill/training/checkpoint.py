@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,17 @@ def save_state(file: Path, state: dict[str, Any]) -> None:
         torch.save(state, temporary)
 
 
-def read_state(file: Path) -> dict[str, Any]:
-    """What ``save_state`` wrote, on the CPU.
+def read_state(file: Path, keys: Sequence[str]) -> dict[str, Any]:
+    """What ``save_state`` wrote, with at least these keys, on the CPU.
 
     Raises:
         ValueError: the file is missing, damaged or something else.
     """
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError):
+    except Exception:  # a damaged archive or pickle raises anything, from KeyError to struct.error
         state = None
-    if not isinstance(state, dict):
+    if not isinstance(state, dict) or any(key not in state for key in keys):
         raise ValueError(
             f"{file} is no readable checkpoint. Start the run again with --overwrite, or put back a copy of that file."
         )

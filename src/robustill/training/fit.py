@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -15,8 +16,10 @@ from robustill.attacks.base import Attack
 from robustill.data.seeds import generator
 from robustill.objectives.base import Method
 from robustill.training.averages import Average
+from robustill.training.awp import AWP
 from robustill.training.optimizers import SGD
 from robustill.training.schedules import OneCycle, Schedule
+from robustill.training.step import descend
 from robustill.types import Images, Labels
 
 
@@ -49,11 +52,22 @@ class State:
         }
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        self.epoch = saved["epoch"]
-        self.student.load_state_dict(saved["student"])
-        self.optimizer.load_state_dict(saved["optimizer"])
-        if self.averaged:
-            self.averaged.load_state_dict(saved["averaged"])
+        """Continues from what ``state_dict`` gave.
+
+        Raises:
+            ValueError: that was the state of another network or another optimizer.
+        """
+        try:
+            self.student.load_state_dict(saved["student"])
+            self.optimizer.load_state_dict(saved["optimizer"])
+            if self.averaged:
+                self.averaged.load_state_dict(saved["averaged"])
+            self.epoch = saved["epoch"]
+        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+            raise ValueError(
+                "A run continues with the network, optimizer and weight average it began with. Found: the state of "
+                f"others ({type(error).__name__}). Put the settings back, or start again."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,7 @@ class Epoch:
         loss: the mean over the epoch's images.
         learning_rate: of the last step.
         seconds: of training alone, without what the caller did since the last epoch.
-        model: the network to evaluate and to save: the weight average where there is one, otherwise the student.
+        model: the network to evaluate and to save: the weight average once it has begun, otherwise the student.
         state: what a resumed run needs.
     """
 
@@ -88,6 +102,10 @@ def fit(
     optimizer: SGD | None = None,
     schedule: Schedule | None = None,
     average: Average | None = None,
+    natural_teacher: nn.Module | None = None,
+    perturbation: AWP | None = None,
+    label_smoothing: float = 0.0,
+    clip: float | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
     seed: int = 0,
     resume: Mapping[str, Any] | None = None,
@@ -103,11 +121,16 @@ def fit(
         optimizer: default ``SGD()``.
         schedule: default ``OneCycle()``.
         average: of the weights, or None.
+        natural_teacher: a second teacher, in eval mode, for the methods that have one.
+        perturbation: of the weights at which the gradient is taken, or None.
+        label_smoothing: in [0, 1): the share of the labels' weight that is spread over all classes in the loss.
+        clip: the largest norm of the gradient of all parameters together; a longer one is shortened. None: no limit.
         precision: of the networks' passes (autocast).
         seed: of the attack's noise; the batches have their own.
         resume: a state_dict of ``State``: the run goes on after that epoch.
 
     Raises:
+        ValueError: the method and the other choices do not fit each other.
         FloatingPointError: the loss is no longer finite.
     """
     optimizer, schedule = optimizer or SGD(), schedule or OneCycle()
@@ -118,20 +141,33 @@ def fit(
     steps = len(data)
     while state.epoch < epochs:
         number, began, total, images = state.epoch + 1, time.perf_counter(), torch.zeros((), device=device), 0
+        progress = number / epochs
         student.train()
         for step, (x, y) in enumerate(data.epoch(number)):
             rate = optimizer.lr * schedule(number - 1 + step / steps, epochs)
             for group in state.optimizer.param_groups:
                 group["lr"] = rate
-            noise = generator(seed, "attack", number, step, device=device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-                loss = method.loss(student, teacher, x, y, attack=attack, progress=number / epochs, generator=noise)
             state.optimizer.zero_grad()
-            loss.backward()
+            loss = descend(
+                student,
+                teacher,
+                x,
+                y,
+                method=method,
+                attack=attack,
+                natural_teacher=natural_teacher,
+                perturbation=perturbation,
+                label_smoothing=label_smoothing,
+                precision=precision,
+                progress=progress,
+                generator=generator(seed, "attack", number, step, device=device),
+            )
+            if clip is not None:
+                nn.utils.clip_grad_norm_(student.parameters(), clip)
             state.optimizer.step()
-            if state.averaged:
+            if average and state.averaged and average.due(progress, last_step=step == steps - 1):
                 state.averaged.update_parameters(student)
-            total += loss.detach() * len(x)
+            total += loss * len(x)
             images += len(x)
         mean = float(total) / images
         if not mean - mean == 0:
@@ -139,6 +175,8 @@ def fit(
                 f"The loss is not finite in epoch {number}. Run again with a lower learning rate, in float32, or with "
                 "a smaller weight of the added term."
             )
+        if average and state.averaged:
+            average.refresh(state.averaged, partial(data.epoch, number))
         state.epoch = number
-        model = state.averaged.module if state.averaged else student
+        model = state.averaged.module if state.averaged and state.averaged.n_averaged > 0 else student
         yield Epoch(number, mean, rate, time.perf_counter() - began, model, state)

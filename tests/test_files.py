@@ -1,0 +1,64 @@
+"""Files appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from robustill.files import replacing, write_json, write_text
+
+
+def test_a_new_file_in_a_new_folder(tmp_path: Path) -> None:
+    write_text(tmp_path / "a" / "b" / "note.txt", "Grüße\n")
+    assert (tmp_path / "a" / "b" / "note.txt").read_text(encoding="utf-8") == "Grüße\n"
+    assert os.listdir(tmp_path / "a" / "b") == ["note.txt"]
+
+
+def test_json_is_readable_by_people(tmp_path: Path) -> None:
+    write_json(tmp_path / "row.json", {"name": "δ", "values": [1, None]})
+    text = (tmp_path / "row.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"name": "δ", "values": [1, None]} and "δ" in text and text.endswith("}\n")
+
+
+def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "note.txt"
+    file.write_text("old")
+    with replacing(file) as temporary:
+        temporary.write_text("new")
+        assert file.read_text() == "old" and temporary.parent == file.parent
+    assert file.read_text() == "new" and os.listdir(tmp_path) == ["note.txt"]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt(), ValueError("no")], ids=repr)
+def test_a_failure_leaves_the_old_file_and_no_temporary_one(tmp_path: Path, error: BaseException) -> None:
+    file = tmp_path / "note.txt"
+    file.write_text("old")
+    with pytest.raises(type(error)), replacing(file) as temporary:
+        temporary.write_text("ne")
+        raise error
+    assert file.read_text() == "old" and os.listdir(tmp_path) == ["note.txt"]
+
+
+def test_a_failure_before_the_first_byte_is_its_own_message(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "note.txt"):
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_cannot_be_written_as_json_leaves_the_old_file(tmp_path: Path) -> None:
+    write_json(tmp_path / "row.json", {"epoch": 1})
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(tmp_path / "row.json", {"epoch": object()})
+    assert json.loads((tmp_path / "row.json").read_text()) == {"epoch": 1} and os.listdir(tmp_path) == ["row.json"]
+
+
+def test_the_file_is_on_disk_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append("flushed"), fsync(fd))[1])
+    monkeypatch.setattr(Path, "replace", lambda self, target: (done.append("replaced"), replace(self, target))[1])
+    write_text(tmp_path / "note.txt", "new")
+    assert done == ["flushed", "replaced"]
