@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustill.attacks import PGD, Attack, Budget, Gaussian, Linf, Uniform
-from robustill.component import Component, find, spelled, write
+from robustill.component import Component, find, in_full, spelled, write
 from robustill.methods.adaad import AdaAD
 from robustill.objectives import IGDM, Method, StudentCE
 
@@ -91,6 +91,16 @@ def test_repr_of_a_class_outside_the_library_has_its_import_path() -> None:
 def test_a_field_after_one_that_is_left_out_is_given_by_name() -> None:
     assert repr(Grey(0.25, "it's")) == f'{HERE}:Grey(0.25, "it\'s")'
     assert repr(Grey(name="it's")) == f'{HERE}:Grey(name="it\'s")'
+
+
+def test_in_full_every_field_that_holds_something_is_shown() -> None:
+    assert in_full(Gaussian()) == "Gaussian(0.001)"
+    assert in_full(PGD(budget=Linf(8 / 255), step_size=2 / 255)) == (
+        "PGD(budget=Linf(8/255), steps=10, step_size=2/255)"  # no start: the method's
+    )
+    assert in_full(Mixed(weight=1)) == f"{HERE}:Mixed(weight=1, hidden=0)"
+    over = Mixed(parts=(), over=Grey(), weight=2)
+    assert in_full(over) == f"{HERE}:Mixed(over={HERE}:Grey(0.5, 'grey'), weight=2, hidden=0)"
 
 
 def test_a_value_of_another_type_is_shown_even_where_it_equals_the_default() -> None:

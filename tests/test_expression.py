@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from robustill.attacks import PGD, Attack, Budget, Gaussian, Linf, Start, Uniform, Zero
-from robustill.component import Component, find
+from robustill.component import Component, find, in_full
 from robustill.expression import PACKAGES, ExpressionError, components, parse
 from robustill.methods.adaad import AdaAD
 from robustill.methods.rslad import RSLAD
@@ -92,6 +92,7 @@ def test_the_repr_of_every_component_builds_it_again(name: str) -> None:
         again = parse(repr(component), cls)
         assert again == component and repr(again) == repr(component)
         assert type(again) is cls
+        assert parse(in_full(component), cls) == component
 
 
 def test_names_are_unique_over_all_packages() -> None:

@@ -68,12 +68,14 @@ def write(value: object) -> str:
 
 def in_full(component: Component) -> str:
     """A component with every field that holds something, defaults too: what was meant, whatever a later default is."""
-    shown = []
+    shown, by_name = [], False
     for field in dataclasses.fields(component):  # type: ignore[arg-type]  # every component is a dataclass
         value = getattr(component, field.name)
-        if value not in ((), None):
-            text = in_full(value) if isinstance(value, Component) else write(value)
-            shown.append(f"{field.name}={text}" if field.kw_only else text)
+        if value in ((), None) and _is_default(value, field):
+            by_name = True
+            continue
+        text = in_full(value) if isinstance(value, Component) else write(value)
+        shown.append(f"{field.name}={text}" if field.kw_only or by_name else text)
     return f"{spelled(type(component))}({', '.join(shown)})"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from robustill.attacks import Attack, Budget, Linf
+from robustill.attacks import Adversary, Budget, Linf
 from robustill.cost import forward_macs
 from robustill.data import Dataset, load
 from robustill.data.batches import in_order
@@ -36,7 +36,7 @@ class Yardstick:
 
     dataset: Dataset
     split: Split
-    adversaries: Mapping[str, Attack]
+    adversaries: Mapping[str, Adversary]
     teacher: Classifier | None = None
     teacher_name: str | None = None
     batch_size: int = 256

@@ -93,11 +93,13 @@ def _batch_norm(setting: Setting) -> str:
         order = f"{first}, and {then} after the first {method.bn_parity.begin:g} of the run"
     else:
         order = _order(method.bn_parity or trace(method).student)
+    aside = trace(method).aside
+    order += f", then {_order(aside.student, 'u')} with u a random direction" if aside else ""
     return f"student in train mode in the outer step, one batch a forward, in the order {order}"
 
 
-def _order(points: Sequence[float]) -> str:
-    return ", ".join("x" if c == 0 else "x'" if c == 1 else f"x{c:+g}δ" for c in points)
+def _order(points: Sequence[float], step: str = "δ") -> str:
+    return ", ".join("x" if c == 0 else "x'" if c == 1 and step == "δ" else f"x{c:+g}{step}" for c in points)
 
 
 def _attack(setting: Setting) -> str:

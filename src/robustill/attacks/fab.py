@@ -12,13 +12,13 @@ that linear function is zero, inside [0, 1]:
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from robustill.attacks.base import Adversary, frozen
 from robustill.attacks.budgets import Budget
 from robustill.attacks.hyperplane import nearest_on_hyperplane
 from robustill.attacks.losses import TargetedMargin
-from robustill.attacks.search import Mask, Rows, Search, classify, column, conquer
+from robustill.attacks.search import Mask, Search, classify, column, conquer
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, PerSample
 
@@ -43,8 +43,7 @@ class TargetedFAB(Adversary):
     def __post_init__(self) -> None:
         if self.steps < 1 or self.targets < 1:
             raise ValueError(
-                "TargetedFAB requires at least 1 step and 1 target. "
-                f"Found: steps={self.steps}, targets={self.targets}."
+                f"TargetedFAB requires at least 1 step and 1 target. Found: steps={self.steps}, targets={self.targets}."
             )
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, *, generator: Generator | None = None) -> Images:
@@ -60,21 +59,51 @@ class TargetedFAB(Adversary):
             return conquer(x, likeliest[:, 0] == y, map(towards, targets))
 
 
-def _run(
-    model: nn.Module, x: Images, y: Labels, target: Labels, budget: Budget, steps: int
-) -> tuple[Images, Mask]:
+def _run(model: nn.Module, x: Images, y: Labels, target: Labels, budget: Budget, steps: int) -> tuple[Images, Mask]:
     """One search: the adversarial example within the budget of each image, and for which there is one.
 
-    An image leaves the search once it has one. A point that is not adversarial is where the next gradient is taken, so
-    its logits serve both; the others are looked at again after their way back.
+    An image leaves the search once it has one. Where the model is right, the point is also where the next gradient is
+    taken, so one forward serves both; only the points that went back are looked at again.
     """
-    found, fooled = x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
     rows = torch.arange(len(x), device=x.device)
-    x_adv = x
-    with torch.enable_grad():
-        view = _View(model, x_adv, y, target)
+    found, fooled = x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
+    point = x
+    value, gradient, _ = _linearise(model, x, y, target)
     for step in range(steps):
-        value, gradient = view.linearise()
-        x_adv = _towards_boundary(x, view.x, value, gradient, budget)
-        ...
+        point = _step(x, point, value, gradient, budget)
+        value, gradient, wrong = _linearise(model, point, y, target)
+        hit = wrong & (budget.norm(point - x) <= budget.radius)
+        if hit.any():
+            found[rows[hit]], fooled[rows[hit]] = point[hit], True
+            rows, x, y, target, point, value, gradient, wrong = (
+                kept[~hit] for kept in (rows, x, y, target, point, value, gradient, wrong)
+            )
+        if not len(rows) or step == steps - 1:
+            break
+        if wrong.any():
+            point = torch.where(column(wrong), x + BACK * (point - x), point)
+            value[wrong], gradient[wrong], _ = _linearise(model, point[wrong], y[wrong], target[wrong])
     return found, fooled
+
+
+def _step(x: Images, point: Images, value: PerSample, gradient: Images, budget: Budget) -> Images:
+    """The next point: the projections of ``point`` and of ``x`` on the boundary as it looks from ``point``."""
+    from_x = value + (gradient * (x - point)).flatten(1).sum(1)
+    ways = nearest_on_hyperplane(
+        torch.cat([point, x]).flatten(1), torch.cat([gradient, gradient]).flatten(1), torch.cat([value, from_x]), budget
+    )
+    near, far = ways.view(2, *x.shape)
+    length, length_from_x = (budget.norm(way).clamp_min(1e-8) for way in (near, far))
+    a = column((length / (length + length_from_x)).clamp(0, BIAS))
+    between: Images = (1 - a) * (point + OVERSHOOT * near) + a * (x + OVERSHOOT * far)
+    return between.clamp(0, 1)
+
+
+def _linearise(model: nn.Module, point: Images, y: Labels, target: Labels) -> tuple[PerSample, Images, Mask]:
+    """f = z_t - z_y, its gradient, and whether the model errs."""
+    point = point.detach().requires_grad_()
+    with torch.enable_grad():
+        logits = at_least_float32(model(point))
+        value = TargetedMargin()(logits, y, target)
+        (gradient,) = torch.autograd.grad(value.sum(), point)
+    return value.detach(), gradient, logits.detach().argmax(1) != y

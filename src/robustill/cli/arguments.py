@@ -25,13 +25,14 @@ def make_parser(verb: str, description: str, usage: str) -> ArgumentParser:
 
 
 def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
-    """The values of the flags.
+    """The values of the flags; ``--batch-size`` is as good as ``--batch_size``.
 
     Raises:
         ValueError: one sentence about what cannot be understood.
     """
+    words = [re.sub("^--[a-z-]+", lambda name: "--" + name[0][2:].replace("-", "_"), word) for word in arguments]
     try:
-        return parser.parse_args(list(arguments))
+        return parser.parse_args(words)
     except ArgumentError as error:
         raise ValueError(_sentence(str(error), parser)) from None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from robustill.attacks.base import Attack, frozen
+from robustill.attacks import APGD, Adversary, Ascent, AutoAttack, Square, TargetedAPGD, TargetedFAB, frozen
 from robustill.data.batches import in_order
 from robustill.data.seeds import generator
 from robustill.data.split import Split
@@ -20,7 +20,7 @@ TOLERANCE = 1e-6
 def correct_under(
     model: nn.Module,
     split: Split,
-    adversary: Attack,
+    adversary: Adversary,
     *,
     batch_size: int = 256,
     seed: int = 0,
@@ -51,17 +51,31 @@ def correct_under(
     return torch.cat(flags).cpu()
 
 
-def passes(adversary: Attack) -> int:
-    """Forwards and backwards for each image, the final forward included."""
+def passes(adversary: Adversary) -> int:
+    """Forwards and backwards for each image that withstands, the final forward included."""
+    match adversary:
+        case Ascent(attack=attack, restarts=restarts):
+            return restarts * passes(attack) + 1
+        case APGD(steps=steps, restarts=restarts):
+            return 2 * steps * restarts + 1
+        case TargetedAPGD(steps=steps, targets=targets) | TargetedFAB(steps=steps, targets=targets):
+            return 2 * steps * targets + 1
+        case Square(queries=queries):
+            return queries + 1
+        case AutoAttack():
+            return 1 + sum(map(passes, adversary.attacks(classes=10).values()))
     return 2 * getattr(adversary, "steps", 0) + 1
 
 
-def _check(adversary: Attack, x: Images, x_adv: Images) -> None:
+def _check(adversary: Adversary, x: Images, x_adv: Images) -> None:
     if not x_adv.isfinite().all():
-        raise ValueError(f"{adversary} must return finite images. Found NaN or infinity: are the model's logits finite?")
+        raise ValueError(
+            f"{adversary} must return finite images. Found NaN or infinity: are the model's logits finite?"
+        )
     if x_adv.shape != x.shape or x_adv.min() < 0 or x_adv.max() > 1:
         raise ValueError(f"{adversary} must return images in [0, 1] of the shape it was given.")
-    budget = getattr(adversary, "budget", None)
+    searcher = adversary.attack if isinstance(adversary, Ascent) else adversary
+    budget = getattr(searcher, "budget", None)
     if budget is not None:
         worst = float(budget.norm(x_adv - x).max())
         if worst > budget.radius * (1 + TOLERANCE) + 1e-7:

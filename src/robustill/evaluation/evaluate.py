@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from torch import nn
 
-from robustill.attacks.base import Attack
+from robustill.attacks.base import Adversary
 from robustill.component import in_full
 from robustill.data.split import Split
 from robustill.environment import environment
@@ -22,7 +22,7 @@ def evaluate(
     model: nn.Module,
     split: Split,
     *,
-    adversaries: Mapping[str, Attack],
+    adversaries: Mapping[str, Adversary],
     teacher: nn.Module | None = None,
     batch_size: int = 256,
     seed: int = 0,

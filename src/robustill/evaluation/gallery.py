@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robustill.attacks.base import Attack, frozen
+from robustill.attacks.base import Adversary, frozen
 from robustill.data.batches import in_order
 from robustill.data.seeds import generator
 from robustill.data.split import Split
@@ -20,7 +20,13 @@ from robustill.types import Images, Labels
 
 
 def gallery(
-    model: nn.Module, split: Split, attack: Attack, *, teacher: nn.Module | None = None, images: int = 10, seed: int = 0
+    model: nn.Module,
+    split: Split,
+    attack: Adversary,
+    *,
+    teacher: nn.Module | None = None,
+    images: int = 10,
+    seed: int = 0,
 ) -> dict[str, np.ndarray]:
     """The arrays for the first image of each of the first ``images`` classes: the same images for every model."""
     labels = split.labels.cpu().numpy()

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from robustill.files import replacing, write_json
@@ -48,7 +48,7 @@ def save_model(
     state = {key: _stored(key, value, dtype) for key, value in model.state_dict().items()}
     write_json(Path(folder) / CONFIG, entries | dict(extra or {}))
     with replacing(Path(folder) / WEIGHTS) as temporary:
-        save_file(state, temporary)
+        temporary.write_bytes(save(state))  # save_file would make a file that nobody else may read
 
 
 def _stored(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -162,6 +162,7 @@ class Line:
             noise = 2 * torch.rand(delta.shape, dtype=delta.dtype, device=delta.device, generator=self.generator) - 1
             share = delta.flatten(1).norm(dim=1) / noise.flatten(1).norm(dim=1)
             self._aside = self.perturbed(self.x + share[:, None, None, None] * noise)
+            self._aside.teacher_logits = {}
             self._aside._main = self
         return self._aside
 

@@ -1,0 +1,168 @@
+"""Interrupted and resumed equals uninterrupted, bit for bit: stopped anywhere in the process, and killed from outside."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import robustill.train
+from robustill.results import RunDirectory
+from robustill.train import resume, train
+from tests.small import archive, assert_same, flags, small_run
+from tests.small import robustill as command
+
+WEIGHTS = ("checkpoints/last/model.safetensors", "checkpoints/best/model.safetensors")
+SETTINGS: list[dict[str, Any]] = [
+    {"optimizer": "SGD(lr=0.1, momentum=0.9, nesterov=True)", "schedule": "Cosine(warmup=1)", "normalize": True},
+    {"average": "EMA(decay=0.9)", "precision": "bfloat16", "method": "RSLAD() + IGDM(alpha=10)"},
+]
+
+
+class Stop(BaseException):
+    """An interruption that nothing catches by mistake."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return archive(tmp_path_factory.mktemp("data") / "d.npz")
+
+
+@pytest.fixture(scope="module")
+def teacher(data: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"run:{train(small_run(data, epochs=1), tmp_path_factory.mktemp('teacher')).path}"
+
+
+def assert_same_run(first: Path, second: Path) -> None:
+    for file in WEIGHTS:
+        assert (first / file).read_bytes() == (second / file).read_bytes(), file
+    for file in ("checkpoints/last/config.json", "checkpoints/best/config.json", "protocol.json", "run.yaml"):
+        assert (first / file).read_text() == (second / file).read_text(), file
+    assert_same(RunDirectory(first).metrics(), RunDirectory(second).metrics())
+    states = [torch.load(RunDirectory(path).state_file, weights_only=True) for path in (first, second)]
+    assert_same(states[0], states[1])
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int) -> None:
+    """Interrupts the run just before the n-th call of a function of the run."""
+    function, calls = getattr(robustill.train, name), []
+
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        calls.append(name)
+        if len(calls) == call:
+            raise Stop
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(robustill.train, name, wrapped)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=["momentum", "average and bfloat16"])
+@pytest.mark.parametrize("epoch", [1, 2, 3])
+def test_stopped_after_an_epoch(
+    settings: dict[str, Any], epoch: int, data: str, teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = small_run(data, teacher=teacher, epochs=4, **settings)
+    train(run, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        stop_at(patch, "correct_under", epoch + 1)
+        train(run, tmp_path / "torn")
+    assert len(RunDirectory(tmp_path / "torn").metrics()) == epoch
+    resume(tmp_path / "torn")
+    assert_same_run(tmp_path / "torn", tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("name", "call"), [("save_model", 2), ("save_model", 3), ("save_model", 4), ("write_text", 3), ("save_state", 2)]
+)
+def test_stopped_between_two_files(
+    name: str, call: int, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights of an epoch may be there before its row, and its row before its state: the epoch is done again."""
+    run = small_run(data, epochs=3)
+    train(run, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        stop_at(patch, name, call)
+        train(run, tmp_path / "torn")
+    assert not list((tmp_path / "torn").rglob("*.tmp"))
+    resume(tmp_path / "torn")
+    assert_same_run(tmp_path / "torn", tmp_path / "whole")
+
+
+def test_stopped_before_the_first_epoch_was_finished(data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = small_run(data)
+    train(run, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        stop_at(patch, "correct_under", 1)
+        train(run, tmp_path / "torn")
+    assert not RunDirectory(tmp_path / "torn").state_file.exists()
+    resume(tmp_path / "torn")
+    assert_same_run(tmp_path / "torn", tmp_path / "whole")
+
+
+def test_resuming_a_finished_run_changes_nothing(data: str, tmp_path: Path) -> None:
+    run = train(small_run(data), tmp_path / "run")
+    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+    resume(run.path)
+    assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
+
+
+def test_killed_in_mid_epoch(data: str, teacher: str, tmp_path: Path) -> None:
+    """SIGKILL to the real command, then ``--resume``, against a run that nobody disturbed."""
+    words = flags(
+        data,
+        teacher=teacher,
+        method="RSLAD() + IGDM(alpha=10)",
+        average="EMA(decay=0.9)",
+        attack="PGD(budget=Linf(8/255), steps=6, step_size=2/255)",
+        batch_size=6,
+        epochs=4,
+        threads=1,
+    )
+    torn = RunDirectory(tmp_path / "torn")
+    child = subprocess.Popen(
+        [sys.executable, "-m", "robustill", "train", *words, "--output", str(torn.path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 120
+    while len(torn.metrics()) < 1 and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(max((row["seconds"] for row in torn.metrics()), default=0) / 2)  # into the middle of the next epoch
+    child.send_signal(signal.SIGKILL)
+    _, errors = child.communicate()
+    assert child.returncode == -signal.SIGKILL, errors.decode()
+    assert 1 <= len(torn.metrics()) < 4
+
+    assert command("train", "--resume", torn.path) == 0
+    assert command("train", *words, "--output", tmp_path / "whole") == 0
+    assert_same_run(torn.path, tmp_path / "whole")
+
+
+def test_a_damaged_state_is_refused_and_nothing_is_written(data: str, tmp_path: Path) -> None:
+    run = train(small_run(data, epochs=2), tmp_path / "run")
+    content = run.state_file.read_bytes()
+    run.state_file.write_bytes(content[: len(content) // 2])
+    before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
+    with pytest.raises(ValueError, match=r"state.pt is no readable checkpoint. Start the run again with --overwrite"):
+        resume(run.path)
+    assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
+
+
+def test_a_run_with_another_student_is_not_continued(data: str, tmp_path: Path) -> None:
+    run = train(small_run(data, epochs=2), tmp_path / "run")
+    text = run.settings_file.read_text().replace("width=2", "width=3").replace("epochs: 2", "epochs: 3")
+    run.settings_file.write_text(text)
+    with pytest.raises(ValueError, match="A run continues with the network, optimizer and weight average it began"):
+        resume(run.path)
+
+
+def test_more_epochs_may_be_asked_for_in_run_yaml(data: str, tmp_path: Path) -> None:
+    run = train(small_run(data, epochs=2), tmp_path / "run")
+    run.settings_file.write_text(run.settings_file.read_text().replace("epochs: 2", "epochs: 3"))
+    assert [row["epoch"] for row in resume(run.path).metrics()] == [1, 2, 3]
