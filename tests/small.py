@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,13 @@ import numpy as np
 import torch
 from torch import nn
 
+import robustill
 from robustill.cli import main
 from robustill.run import Run
 
 
 def archive(file: Path, *, classes: int = 4, size: int = 8, train: int = 200, test: int = 40, seed: int = 0) -> str:
-    """Writes an npz archive of noise in which each class is bright in a corner of its own; gives the text to load it."""
+    """Writes an npz archive of noise, each class bright in a corner of its own, and gives the text to load it."""
     random = np.random.default_rng(seed)
 
     def images(labels: np.ndarray) -> np.ndarray:
@@ -54,9 +57,19 @@ def flags(data: str, **changes: Any) -> list[str]:
     return [word for name, value in texts(data, **changes).items() for word in (f"--{name}", str(value))]
 
 
-def robustill(*words: object) -> int:
+def command(*words: object) -> int:
     """The command line in this process; gives the exit status."""
     return main([str(word) for word in words])
+
+
+def process(*words: object) -> list[str]:
+    """The command line as the words of another process."""
+    return [sys.executable, "-m", "robustill", *map(str, words)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What that process needs in order to find this package, wherever it runs."""
+    return os.environ | {"PYTHONPATH": str(Path(robustill.__file__).parents[1])} | more
 
 
 def tensors(network: nn.Module) -> dict[str, torch.Tensor]:

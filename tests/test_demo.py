@@ -20,8 +20,7 @@ from robustill.results import RunDirectory
 from robustill.run import Run
 from robustill.setting import prepare
 from robustill.train import read_run
-from tests.small import assert_same, tensors
-from tests.small import robustill as command
+from tests.small import assert_same, command, tensors
 
 STUDENTS = ["rslad-igdm-smallcnn-seed0", "rslad-smallcnn-seed0"]
 

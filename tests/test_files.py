@@ -57,8 +57,13 @@ def test_what_cannot_be_written_as_json_leaves_the_old_file(tmp_path: Path) -> N
 
 def test_the_file_is_on_disk_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
-    fsync, replace = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda fd: (done.append("flushed"), fsync(fd))[1])
-    monkeypatch.setattr(Path, "replace", lambda self, target: (done.append("replaced"), replace(self, target))[1])
+    replace = Path.replace
+
+    def noted(path: Path, target: Path) -> Path:
+        done.append("replaced")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", lambda fd: done.append("flushed"))
+    monkeypatch.setattr(Path, "replace", noted)
     write_text(tmp_path / "note.txt", "new")
     assert done == ["flushed", "replaced"]

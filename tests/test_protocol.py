@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,9 +41,7 @@ def test_a_run_without_a_teacher(data: str) -> None:
     setting = prepare(small_run(data, epochs=3))
     rows = told(setting)
     assert "teacher" not in rows
-    assert rows["data"].endswith(
-        "160 training, 40 validation and 40 test images, 4 classes, 1x8x8, pixels in [0, 1]"
-    )
+    assert rows["data"].endswith("160 training, 40 validation and 40 test images, 4 classes, 1x8x8, pixels in [0, 1]")
     assert f"SmallCNN(width=2), {count_parameters(setting.student)} parameters" in rows["student"]
     assert "takes raw pixels" in rows["student"]
     assert rows["attack"].startswith("PGD(budget=Linf(8/255), steps=2, step_size=4/255), from Uniform(clip=True)")
@@ -69,7 +66,10 @@ def test_a_distillation(data: str, teacher: str) -> None:
     ratio = setting.teacher_ratio
     assert ratio > 2
     # student: 2 + 2 in the attack, 3 and 2·3 in the outer step; teacher: T(x) for the attack, 2 more after it
-    assert rows["cost"] == f"{13 + 3 * ratio:.1f} student forwards an image and step, a teacher's forward counting {ratio:.1f}"
+    assert (
+        rows["cost"]
+        == f"{13 + 3 * ratio:.1f} student forwards an image and step, a teacher's forward counting {ratio:.1f}"
+    )
 
 
 def test_nothing_held_out(data: str) -> None:

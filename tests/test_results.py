@@ -89,7 +89,9 @@ def evaluation(**changes: Any) -> Evaluation:
     return Evaluation(**{**values, **changes})
 
 
-@pytest.mark.parametrize("changes", [{}, {"agreement": {}, "teacher": None}, {"environment": {}, "classes": ()}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"agreement": {}, "teacher": None}, {"environment": {}, "classes": ()}], ids=str
+)
 def test_json_and_back(changes: dict[str, Any]) -> None:
     made = evaluation(**changes)
     assert Evaluation.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False))) == made

@@ -1,10 +1,9 @@
-"""Interrupted and resumed equals uninterrupted, bit for bit: stopped anywhere in the process, and killed from outside."""
+"""Interrupted and resumed equals uninterrupted, bit for bit: stopped anywhere inside, or killed from outside."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,7 @@ import torch
 import robustill.train
 from robustill.results import RunDirectory
 from robustill.train import resume, train
-from tests.small import archive, assert_same, flags, small_run
-from tests.small import robustill as command
+from tests.small import archive, assert_same, command, environment, flags, process, small_run
 
 WEIGHTS = ("checkpoints/last/model.safetensors", "checkpoints/best/model.safetensors")
 SETTINGS: list[dict[str, Any]] = [
@@ -94,7 +92,9 @@ def test_stopped_between_two_files(
     assert_same_run(tmp_path / "torn", tmp_path / "whole")
 
 
-def test_stopped_before_the_first_epoch_was_finished(data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_before_the_first_epoch_was_finished(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = small_run(data)
     train(run, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(Stop):
@@ -126,7 +126,8 @@ def test_killed_in_mid_epoch(data: str, teacher: str, tmp_path: Path) -> None:
     )
     torn = RunDirectory(tmp_path / "torn")
     child = subprocess.Popen(
-        [sys.executable, "-m", "robustill", "train", *words, "--output", str(torn.path)],
+        process("train", *words, "--output", torn.path),
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

@@ -76,7 +76,9 @@ def test_components_may_be_given_as_themselves() -> None:
 
 
 def test_the_fields_that_hold_components() -> None:
-    assert {"student", "method", "attack", "optimizer", "schedule", "average", "augmentation"} <= set(component_fields())
+    assert {"student", "method", "attack", "optimizer", "schedule", "average", "augmentation"} <= set(
+        component_fields()
+    )
     assert not {"data", "teacher", "epochs", "precision", "device"} & set(component_fields())
 
 

@@ -41,7 +41,9 @@ def files(directory: Path) -> list[str]:
 
 
 def test_the_directory_of_a_run(done: RunDirectory) -> None:
-    checkpoints = [f"checkpoints/{name}/{file}" for name in ("best", "last") for file in ("config.json", "model.safetensors")]
+    checkpoints = [
+        f"checkpoints/{name}/{file}" for name in ("best", "last") for file in ("config.json", "model.safetensors")
+    ]
     expected = [*checkpoints, "checkpoints/state.pt", "environment.json", "metrics.jsonl", "protocol.json", "run.yaml"]
     assert files(done.path) == expected
 
@@ -126,11 +128,17 @@ def test_another_seed_trains_another_network(done: RunDirectory, tmp_path: Path)
 
 
 def test_students_of_one_seed_begin_with_the_same_weights_and_images(data: str) -> None:
-    first, second = prepare(small_run(data)), prepare(small_run(data, method="TRADES()", attack="PGD(budget=L2(1), step_size=0.5)"))
+    first, second = (
+        prepare(small_run(data)),
+        prepare(small_run(data, method="TRADES()", attack="PGD(budget=L2(1), step_size=0.5)")),
+    )
     assert_same(tensors(first.student), tensors(second.student))
     (x, y), (other_x, other_y) = (next(iter(setting.batches.epoch(1))) for setting in (first, second))
     assert torch.equal(x, other_x) and torch.equal(y, other_y)
-    assert not torch.equal(prepare(small_run(data, seed=1)).student.state_dict()["linear.weight"], first.student.state_dict()["linear.weight"])
+    assert not torch.equal(
+        prepare(small_run(data, seed=1)).student.state_dict()["linear.weight"],
+        first.student.state_dict()["linear.weight"],
+    )
 
 
 def test_the_global_random_state_is_left_alone(data: str, tmp_path: Path) -> None:
@@ -174,7 +182,11 @@ def test_the_best_epoch_is_the_first_with_the_highest_robust_validation_accuracy
 
 def test_the_best_epoch_survives_an_interruption(data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shares = [0.2, 0.5, 0.3, 0.4]
-    whole = train(small_run(data, epochs=4), tmp_path / "whole", console=None) if scripted(monkeypatch, shares) == [] else None
+    whole = (
+        train(small_run(data, epochs=4), tmp_path / "whole", console=None)
+        if scripted(monkeypatch, shares) == []
+        else None
+    )
     assert whole is not None
     monkeypatch.undo()
     scripted(monkeypatch, [0.2, 0.5])  # the third call has no answer
@@ -243,7 +255,7 @@ def test_a_setting_that_does_not_fit_leaves_everything_as_it_was(
 
 def test_no_cuda_is_said(data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="where PyTorch finds one, cuda. Found: cuda."):
+    with pytest.raises(ValueError, match=r"where PyTorch finds one, cuda\. Found: cuda."):
         train(small_run(data, device="cuda"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -255,14 +267,17 @@ def test_an_empty_directory_is_taken(data: str, tmp_path: Path) -> None:
 
 def test_a_directory_with_something_in_it_is_refused(data: str, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(ValueError, match="must be new or empty. Found: files in it. Continue a run with --resume"):
+    with pytest.raises(ValueError, match=r"must be new or empty\. Found: files in it\. Continue a run with --resume"):
         train(small_run(data), tmp_path)
     assert files(tmp_path) == ["letter.txt"]
 
 
 def test_a_file_is_no_directory(data: str, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    for overwrite, message in ((False, "must be new or empty. Found: a file."), (True, "Found: a file, and no run.yaml")):
+    for overwrite, message in (
+        (False, "must be new or empty. Found: a file."),
+        (True, "Found: a file, and no run.yaml"),
+    ):
         with pytest.raises(ValueError, match=message):
             train(small_run(data), tmp_path / "letter.txt", overwrite=overwrite)
     assert (tmp_path / "letter.txt").read_text() == "dear"
@@ -278,7 +293,7 @@ def test_overwrite_replaces_a_run_whole(data: str, tmp_path: Path) -> None:
 
 def test_overwrite_never_removes_what_is_no_run(data: str, tmp_path: Path) -> None:
     train(small_run(data, epochs=1), tmp_path / "precious" / "run")
-    with pytest.raises(ValueError, match="--overwrite replaces only what the same command made. Found: files in it"):
+    with pytest.raises(ValueError, match=r"--overwrite replaces only what the same command made\. Found: files in it"):
         train(small_run(data, epochs=1), tmp_path / "precious", overwrite=True)
     assert RunDirectory(tmp_path / "precious" / "run").metrics()
 

@@ -97,7 +97,7 @@ def test_the_noise_is_the_seeds_and_nobody_elses() -> None:
 def test_no_trace_is_left() -> None:
     network = conv_net().train()
     network.body[1].eval()
-    network.body[0].weight.requires_grad_(False)  # type: ignore[union-attr]
+    network.body[0].weight.requires_grad_(False)
     network.head.weight.grad = torch.full_like(network.head.weight, 3.0)
     before, mode, random = tensors(network), modes(network), torch.get_rng_state()
     correct_under(network, coloured(), PGD20, batch_size=20)
@@ -160,7 +160,7 @@ def test_within_rounding_of_the_radius_is_within_the_budget() -> None:
 def test_logits_that_are_no_numbers_are_refused(value: float) -> None:
     network = conv_net()
     nn.init.constant_(network.head.bias, value)
-    with pytest.raises(ValueError, match="must give finite logits. Found NaN or infinity in batch 0 under Clean"):
+    with pytest.raises(ValueError, match=r"must give finite logits\. Found NaN or infinity in batch 0 under Clean"):
         correct_under(network, coloured(), Clean())
     with pytest.raises(ValueError, match="finite"):
         correct_under(network, coloured(), PGD20)

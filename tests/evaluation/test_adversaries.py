@@ -23,5 +23,5 @@ def test_any_number_of_steps_in_any_budget_in_the_order_of_the_names() -> None:
 
 @pytest.mark.parametrize("name", ["pgd", "pgd0", "pgd-20", "PGD20", "pgd20 ", "", "fgsm?"])
 def test_an_unknown_name_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="an attack named clean or pgdN, such as pgd20. Found: '"):
+    with pytest.raises(ValueError, match=r"an attack named clean or pgdN, such as pgd20\. Found: '"):
         adversaries_named([name], Linf(8 / 255))

@@ -63,7 +63,9 @@ def test_every_number_comes_with_its_n_and_an_interval_around_it(evaluation: Eva
 
 def test_it_says_how_it_was_made(evaluation: Evaluation) -> None:
     row = evaluation.to_json()
-    said = {key: row[key] for key in ("model", "parameters", "data", "split", "teacher", "precision", "batch_size", "seed")}
+    said = {
+        key: row[key] for key in ("model", "parameters", "data", "split", "teacher", "precision", "batch_size", "seed")
+    }
     assert said == {
         "model": "last",
         "parameters": sum(p.numel() for p in conv_net(classes=4).parameters()),

@@ -46,8 +46,8 @@ def test_what_is_said_of_the_images_is_true() -> None:
         assert found[f"{who}adversarial_prediction"].tolist() == network(x_adv).argmax(1).tolist()
         gradient = input_gradient(network, x, torch.from_numpy(found["y"])).numpy()
         assert np.array_equal(found[f"{who}gradient"], gradient)
-    cosine = F.cosine_similarity(*(torch.from_numpy(found[f"{who}gradient"]).flatten(1) for who in ("", "teacher_")))
-    assert np.allclose(found["gc"], cosine, atol=1e-6)
+    ours, theirs = (torch.from_numpy(found[f"{who}gradient"]).flatten(1) for who in ("", "teacher_"))
+    assert np.allclose(found["gc"], F.cosine_similarity(ours, theirs), atol=1e-6)
 
 
 def test_without_a_teacher_nothing_is_said_of_one() -> None:

@@ -34,7 +34,8 @@ def dataset(names: tuple[str, ...] = NAMES, channels: int = 1) -> Dataset:
 
 
 def weight(model: Classifier) -> torch.Tensor:
-    return model.state_dict()["linear.weight"]
+    value: torch.Tensor = model.state_dict()["linear.weight"]
+    return value
 
 
 def test_the_shipped_teacher_is_made_for_the_embedded_images() -> None:
@@ -139,9 +140,7 @@ def test_the_same_classes_fit(names: tuple[str, ...] | None, tmp_path: Path) -> 
     ],
     ids=["number of classes", "channels", "order", "names"],
 )
-def test_what_does_not_fit_is_refused(
-    network: dict[str, Any], images: Dataset, message: str, tmp_path: Path
-) -> None:
+def test_what_does_not_fit_is_refused(network: dict[str, Any], images: Dataset, message: str, tmp_path: Path) -> None:
     saved(tmp_path, **network)
     with pytest.raises(ValueError, match=message):
         fits(tmp_path, images)

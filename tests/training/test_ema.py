@@ -9,6 +9,7 @@ from torch import nn
 from robustill.expression import parse
 from robustill.training import EMA, Average
 from tests.networks import conv_net, images
+from tests.small import assert_same, tensors
 
 
 def trajectory(decay: float, weights: list[float]) -> list[float]:
@@ -20,7 +21,7 @@ def trajectory(decay: float, weights: list[float]) -> list[float]:
         with torch.no_grad():
             student.weight.fill_(weight)
         averaged.update_parameters(student)
-        found.append(averaged.module.weight.item())
+        found.append(next(averaged.module.parameters()).item())
     return found
 
 
@@ -50,7 +51,7 @@ def test_batch_norm_statistics_are_the_students_own() -> None:
         student(images(8, 3, 6, 6, seed=seed))
         with torch.no_grad():
             for parameter in student.parameters():
-                parameter += 0.1
+                parameter.add_(0.1)
         averaged.update_parameters(student)
     for (name, ours), theirs in zip(averaged.module.named_buffers(), student.buffers(), strict=True):
         assert torch.equal(ours, theirs), name
@@ -59,12 +60,13 @@ def test_batch_norm_statistics_are_the_students_own() -> None:
 
 def test_the_average_is_ready_for_evaluation_and_no_part_of_the_student() -> None:
     student = conv_net()
-    before = student.head.weight.clone()
+    before = tensors(student)
     averaged = EMA().build(student)
     assert not averaged.training and not averaged.module.training and student.training
     with torch.no_grad():
-        averaged.module.head.weight.zero_()
-    assert torch.equal(student.head.weight, before)
+        for parameter in averaged.module.parameters():
+            parameter.zero_()
+    assert_same(tensors(student), before)
 
 
 def test_text_and_back() -> None:

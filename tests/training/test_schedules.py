@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from robustill.expression import parse
 from robustill.training import Cosine, MultiStep, OneCycle, Schedule
 
-ALL = (MultiStep(milestones=(1, 3)), MultiStep(milestones=()), Cosine(), Cosine(warmup=2.5), OneCycle(), OneCycle(rise=0.9))
+ALL = (
+    MultiStep(milestones=(1, 3)),
+    MultiStep(milestones=()),
+    Cosine(),
+    Cosine(warmup=2.5),
+    OneCycle(),
+    OneCycle(rise=0.9),
+)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from torch import Generator, nn
 
 from robustill.attacks.base import Adversary, frozen
 from robustill.attacks.budgets import L1, Budget, Linf
-from robustill.attacks.l1_box import project_l1_box
+from robustill.attacks.l1_box import shrinkage
 from robustill.attacks.losses import CrossEntropy, LogitLoss, TargetedDLR, TargetedLoss
 from robustill.attacks.pace import Halving, Pace, Sparse
 from robustill.attacks.search import Mask, Rows, Search, classify, column, conquer, rand, randn
@@ -123,27 +123,24 @@ def run(sight: Sight, x: Images, budget: Budget, steps: int, generator: Generato
     if isinstance(budget, L1):
         first, second = 2 * [math.ceil(0.3 * steps)]
         x_adv = x + randn(x.shape, x, generator)
+        x_adv = x_adv + shrinkage(x_adv - x, x, 3 * budget.radius)  # once more than is needed: see ``shrinkage``
         for times, count in ((3, first), (2, second), (1, max(steps - first - second, 1))):
             randn(x.shape, x, generator)  # drawn and not used by the authors; the next restart's noise depends on it
             radius = times * budget.radius
-            x_adv = (x + project_l1_box(x_adv - x, x, radius)).clamp(0, 1)
-            x_adv, found, fooled = ascend(sight, x, x_adv, Sparse(x, x_adv, radius, count), count, final=times == 1)
-        return found, fooled
+            x_adv = (x_adv + shrinkage(x_adv - x, x, radius)).clamp(0, 1)
+            x_adv, fooled = ascend(sight, x, x_adv, Sparse(x, x_adv, radius, count), count, final=times == 1)
+        return x_adv, fooled
     begin = _start(x, budget, generator)
-    _, found, fooled = ascend(sight, x, begin, Halving(x, budget, steps), steps, final=True)
-    return found, fooled
+    return ascend(sight, x, begin, Halving(x, budget, steps), steps, final=True)
 
 
-def ascend(
-    sight: Sight, x: Images, begin: Images, pace: Pace, steps: int, *, final: bool
-) -> tuple[Images, Images, Mask]:
+def ascend(sight: Sight, x: Images, begin: Images, pace: Pace, steps: int, *, final: bool) -> tuple[Images, Mask]:
     """The loop that all norms share.
 
     In the ``final`` stage an image leaves the search once the model errs on it: no other image's search depends on it.
 
     Returns:
-        The points of highest loss (of the images in the search to its end), the adversarial examples, and for which
-        images there is one.
+        The adversarial examples, or before the final stage the points of highest loss; and on which the model erred.
     """
     rows = torch.arange(len(x), device=x.device)
     x_adv = previous = best = begin
@@ -168,7 +165,7 @@ def ascend(
         back = pace.look_back(loss, best_loss, best - x)
         if back is not None:
             x_adv, gradient = _where(back, best, x_adv), _where(back, best_gradient, gradient)
-    return best, found, fooled
+    return found if final else best, fooled
 
 
 def _start(x: Images, budget: Budget, generator: Generator | None) -> Images:

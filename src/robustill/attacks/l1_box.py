@@ -41,3 +41,12 @@ def project_l1_box(delta: Images, x: Images, radius: float) -> Images:
     length = torch.minimum((magnitude - t).clamp_min(0), room)
     length = length * (radius / length.sum(1, keepdim=True).clamp_min(radius))  # t itself is rounded
     return (delta.flatten(1).sign() * length).view_as(delta)
+
+
+def shrinkage(delta: Images, x: Images, radius: float) -> Images:
+    """What to add to ``delta`` for its projection.
+
+    The authors add this to an image where the projection itself would do. Where a pixel value goes back to ``x``,
+    rounding then leaves a trace, and APGD counts the pixel values that differ from ``x``: its steps depend on it.
+    """
+    return project_l1_box(delta, x, radius) - delta

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robustill.attacks.budgets import L2, Budget, Linf
-from robustill.attacks.l1_box import project_l1_box
+from robustill.attacks.l1_box import shrinkage
 from robustill.attacks.search import Mask, column
 from robustill.types import Images, PerSample
 
@@ -91,7 +91,8 @@ class Sparse(Pace):
         direction = (gradient.flatten(1).sign() * (magnitude >= threshold)).view_as(x)
         count = direction.flatten(1).abs().sum(1) + 1e-10
         point = x_adv + column(self.size) * direction / column(count)
-        return (x + project_l1_box(point - x, x, self.radius)).clamp(0, 1)
+        delta = point - x
+        return x + delta + shrinkage(delta, x, self.radius)
 
     def look_back(self, loss: PerSample, best_loss: PerSample, best_delta: Images) -> Mask | None:
         self.taken += 1

@@ -20,7 +20,7 @@ VERBS = {
     "train": "train a student, or a teacher, by a recipe or by flags",
     "evaluate": "measure a run or a checkpoint: clean and robust accuracy, agreement with the teacher",
     "report": "write one HTML page about one or more runs",
-    "list": "methods, attacks, models, data sources, recipes",
+    "list": "methods, attacks, models, data sources, teachers, recipes",
     "cost": "forwards and backwards of one training step",
 }
 
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("robustill", f"The verb must be one of {', '.join(VERBS)}. Found: {verb!r}.{hint}")
     try:
         import_module(f"robustill.cli.{verb}").main(words[1:])
+    except SystemExit as end:  # --help and --print_config have said what there is to say
+        return int(end.code or 0)
     except KeyboardInterrupt:
         advice = "A run goes on after its last finished epoch with: robustill train --resume DIRECTORY"
         print(f"\nInterrupted. {advice}", file=sys.stderr)

@@ -43,17 +43,18 @@ def actions(parser: ArgumentParser) -> dict[str, Action]:
 
 
 def _sentence(message: str, parser: ArgumentParser) -> str:
-    """jsonargparse's message, which speaks of parser keys and Python's types, in a user's words."""
+    """jsonargparse's message, of any version since 4.35, without its parser keys and Python types."""
     message, known = re.sub(r"\s+", " ", message).strip(), actions(parser)
-    if match := re.search(r"unrecognized arguments: --([^\s=]+)|Option '([^']+)' is not accepted", message):
+    if match := re.search(r"nrecognized arguments: --([^\s=]+)|Option '([^']+)' is not accepted", message):
         return unknown_setting(match[1] or match[2], known)
-    match = re.search(r'Parser key "([^"]+)": .*(?:Got|Given) value: (.*)', message)
-    if match and match[1] in known:
-        return f"{match[1]} must be {in_words(getattr(known[match[1]], '_typehint', str))}. Found: {match[2]}."
-    if match := re.search(r"unrecognized arguments: (.*)", message):
+    if match := re.search(r"nrecognized arguments: (.*)\.?", message):
         return f"Nothing is known of {match[1]!r}. See {parser.prog} --help."
     if match := re.search(r"argument ([-\w/]+): expected (?:one|at least one) argument", message):
         return f"{match[1]} needs a value. Found: none."
-    if match := re.search(r"arguments are required: (.*)", message):
-        return f"Missing: {match[1]}. Usage: {parser.usage}"
+    if match := re.search(r"arguments are required: (.*)|(?:Key|Option) [\"'](\w+)[\"'] is required", message):
+        return f"Missing: {match[1] or match[2]}. Usage: {parser.usage}"
+    match = re.search(r'Parser key "([^"]+)":(?:.*(?:Got|Given) value: (.*))?', message)
+    if match and match[1] in known:
+        found = f" Found: {match[2]}." if match[2] else ""
+        return f"{match[1]} must be {in_words(getattr(known[match[1]], '_typehint', str))}.{found}"
     return message if message.endswith(".") else f"{message}."

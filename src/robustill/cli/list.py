@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
-
-from rich.console import Console
-from rich.table import Table
 
 from robustill.component import Component
 
@@ -14,13 +13,20 @@ def main(arguments: Sequence[str]) -> None:
     """Prints one list, or says which there are."""
     if len(arguments) != 1 or arguments[0] not in LISTS:
         if arguments and arguments[0] in ("-h", "--help"):
-            print(f"usage: robustill list {'|'.join(LISTS)}")
+            print(f"usage: robustill list {'|'.join(LISTS)}\n\nSays what there is, with one line about each.")
             return
         raise ValueError(f"The list must be one of {', '.join(LISTS)}. Found: {' '.join(arguments) or 'nothing'}.")
-    table = Table(show_header=False, box=None, pad_edge=False)
-    for name, text in LISTS[arguments[0]]().items():
-        table.add_row(f"[bold]{name}[/bold]", text.replace("[", "\\["))
-    Console().print(table)
+    entries = LISTS[arguments[0]]()
+    column = min(max(map(len, entries), default=0), 28)
+    for name, text in entries.items():
+        print(_entry(name, text, column))
+
+
+def _entry(name: str, text: str, column: int) -> str:
+    """The name, and beside it what it is; a long name has a line of its own, for it may have to be copied."""
+    indent = " " * (column + 2)
+    lines = textwrap.fill(text, shutil.get_terminal_size().columns, initial_indent=indent, subsequent_indent=indent)
+    return f"{name}\n{lines}" if len(name) > column else name + lines[len(name) :]
 
 
 def methods() -> Mapping[str, str]:
@@ -56,6 +62,12 @@ def data() -> Mapping[str, str]:
     return list_sources()
 
 
+def teachers() -> Mapping[str, str]:
+    from robustill.teachers import list_teachers
+
+    return list_teachers()
+
+
 def recipes() -> Mapping[str, str]:
     from robustill.recipes import list_recipes
 
@@ -63,7 +75,9 @@ def recipes() -> Mapping[str, str]:
 
 
 def _described(classes: Mapping[str, type[Component]]) -> dict[str, str]:
-    return {name: (cls.__doc__ or "").split("\n\n")[0].replace("\n    ", " ").strip() for name, cls in classes.items()}
+    """The first paragraph about each class, as text that is read outside of the documentation."""
+    paragraphs = {name: (cls.__doc__ or "").split("\n\n")[0] for name, cls in classes.items()}
+    return {name: " ".join(text.replace("``", "").split()) for name, text in paragraphs.items()}
 
 
 LISTS: dict[str, Callable[[], Mapping[str, str]]] = {
@@ -71,5 +85,6 @@ LISTS: dict[str, Callable[[], Mapping[str, str]]] = {
     "attacks": attacks,
     "models": models,
     "data": data,
+    "teachers": teachers,
     "recipes": recipes,
 }

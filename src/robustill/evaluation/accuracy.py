@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from robustill.attacks import APGD, Adversary, Ascent, AutoAttack, Square, TargetedAPGD, TargetedFAB, frozen
+from robustill.attacks import APGD, FGSM, Adversary, Ascent, AutoAttack, Square, TargetedAPGD, TargetedFAB, frozen
 from robustill.data.batches import in_order
 from robustill.data.seeds import generator
 from robustill.data.split import Split
@@ -54,6 +54,8 @@ def correct_under(
 def passes(adversary: Adversary) -> int:
     """Forwards and backwards for each image that withstands, the final forward included."""
     match adversary:
+        case FGSM():
+            return 3
         case Ascent(attack=attack, restarts=restarts):
             return restarts * passes(attack) + 1
         case APGD(steps=steps, restarts=restarts):

@@ -35,7 +35,7 @@ class Average(Component, ABC):
 class EMA(Average):
     """Exponential moving average: w̄ <- d·w̄ + (1 - d)·w after every step, d rising to ``decay`` as (1 + n) / (10 + n).
 
-    BatchNorm's statistics are the student's own.
+    The weights after the first step are taken over whole. BatchNorm's statistics are the student's own.
     """
 
     decay: float = 0.999

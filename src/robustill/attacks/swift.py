@@ -1,0 +1,53 @@
+"""A copy of a network that gives the same logits sooner: for searches that ask it some thousand times an image."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from robustill.types import Images
+
+TOLERANCE = 1e-4
+"""How far the copy's logits may be off, relative to the largest: folding changes the order of roundings, no more."""
+
+
+def swift(model: nn.Module, x: Images) -> nn.Module:
+    """A copy in eval mode with each BatchNorm folded into the convolution before it, and with channels last in memory.
+
+    The model itself where its code cannot be traced, where it holds hooks that a copy would not call, or where the
+    copy's logits of ``x`` are not the model's. A search may use the copy; what it finds is for the model to judge.
+    """
+    if not len(x) or any(module._forward_hooks or module._forward_pre_hooks for module in model.modules()):
+        return model
+    try:
+        traced = fx.symbolic_trace(copy.deepcopy(model).eval())
+        _fold(traced)
+        faster = traced.to(memory_format=torch.channels_last).requires_grad_(False)
+        with torch.no_grad():
+            expected, found = model(x), faster(x)
+    except Exception:  # whatever a stranger's network does when it is traced, the network itself is at hand
+        return model
+    return faster if _close(found, expected) else model
+
+
+def _fold(traced: fx.GraphModule) -> None:
+    modules = dict(traced.named_modules())
+    for node in list(traced.graph.nodes):
+        if node.op != "call_module" or not isinstance(modules[node.target], nn.BatchNorm2d):
+            continue
+        before = node.args[0]
+        if before.op != "call_module" or type(modules[before.target]) is not nn.Conv2d or len(before.users) > 1:
+            continue
+        folded = fuse_conv_bn_eval(modules[before.target], modules[node.target])
+        traced.set_submodule(before.target, folded)
+        node.replace_all_uses_with(before)
+        traced.graph.erase_node(node)
+    traced.graph.lint()
+    traced.recompile()
+
+
+def _close(found: Tensor, expected: Tensor) -> bool:
+    return bool((found - expected).abs().max() <= TOLERANCE * expected.abs().max())
