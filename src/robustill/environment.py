@@ -1,9 +1,10 @@
-"""Where a number was made: versions, the machine in words, the state of the code. Never a host name or a path."""
+"""Where a number was made: versions, the machine in words, the state of the code, the command. Never a host name."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from functools import cache
@@ -25,8 +26,14 @@ def environment() -> dict[str, Any]:
         "torch": torch.__version__,
         "machine": machine(),
         "threads": torch.get_num_threads(),
-        "command": " ".join(["robustill", *sys.argv[1:]]) if Path(sys.argv[0]).name == "robustill" else "python",
+        "command": _command(),
     }
+
+
+def _command() -> str:
+    """The command line, to be pasted into a shell again; "python" where it was another program's."""
+    program = Path(sys.argv[0])
+    return shlex.join(["robustill", *sys.argv[1:]]) if "robustill" in (program.name, program.parent.name) else "python"
 
 
 def machine() -> str:

@@ -12,6 +12,7 @@ import torch
 from robustill.component import in_full
 from robustill.models import Classifier, count_parameters
 from robustill.objectives import Switched, trace
+from robustill.recipes.paper import cells
 from robustill.run import Run
 from robustill.setting import Setting, validation_attack
 from robustill.training.step import descend
@@ -44,6 +45,8 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
         size = _network(setting.natural_teacher, setting.natural_ratio * setting.student_macs)
         text = f"{run.natural_teacher}: {setting.natural_teacher.config.architecture}, {size}, eval mode, frozen"
         rows.insert(3, ("second", f"teacher {text}"))
+    if run.recipe in cells():
+        rows += cells()[run.recipe].notes()
     return rows
 
 

@@ -54,6 +54,8 @@ class Run:
         precision: of training: auto takes bfloat16 where the hardware has it. Evaluation is always float32.
         device: auto, cpu or cuda.
         threads: CPU threads; null leaves PyTorch's choice.
+        recipe: the name of the recipe that these settings began with; the published numbers of one of the paper's are
+            written beside the run's.
         seed: of the initial weights, the order, the augmentation and the attack.
     """
 
@@ -79,6 +81,7 @@ class Run:
     precision: Precision = "auto"
     device: str = "auto"
     threads: int | None = None
+    recipe: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+import yaml
 from docstring_parser import parse as parse_docstring
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ignore[attr-defined]
 
 from robustill.cli.arguments import actions
 from robustill.component import Component
-from robustill.recipes import read_recipe, recipe_file
+from robustill.recipes import recipe
 from robustill.run import Run, component_fields
 from robustill.wording import unknown_setting
 
@@ -19,11 +20,11 @@ class Recipe(ActionConfigFile):
     """The name or the file of a recipe. jsonargparse overlooks an unknown key with nothing under it; this does not."""
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
-        file, known = recipe_file(values), actions(parser)
-        for key in read_recipe(file):
+        settings, known = recipe(values), actions(parser)
+        for key in settings:
             if key not in known:
-                raise ValueError(f"{file}: {unknown_setting(key, known)}")
-        super().__call__(parser, cfg, str(file), option_string)  # type: ignore[no-untyped-call]
+                raise ValueError(f"{values}: {unknown_setting(key, known)}")
+        super().__call__(parser, cfg, yaml.safe_dump(settings), option_string)  # type: ignore[no-untyped-call]
 
 
 def add_run_arguments(parser: ArgumentParser) -> None:

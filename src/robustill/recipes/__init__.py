@@ -8,13 +8,25 @@ from typing import Any
 
 import yaml
 
+from robustill.recipes.paper import cells
+
 FOLDER = Path(__file__).parent
 
 
 def list_recipes() -> dict[str, str]:
-    """The names of the recipes with what each is."""
+    """The names of the recipes with what each is: the files here, then the cells of the paper's tables."""
     files = sorted(FOLDER.glob("*.yaml"))
-    return {file.stem: file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for file in files}
+    ours = {file.stem: file.read_text(encoding="utf-8").splitlines()[0].lstrip("# ") for file in files}
+    return ours | {name: cell.summary for name, cell in cells().items()}
+
+
+def recipe(text: str) -> dict[str, Any]:
+    """The keys and values of the recipe that a name or a path means.
+
+    Raises:
+        ValueError: there is neither a recipe of that name nor a file, or the file is no recipe.
+    """
+    return cells()[text].texts() if text in cells() else read_recipe(recipe_file(text))
 
 
 def recipe_file(text: str) -> Path:
@@ -28,7 +40,7 @@ def recipe_file(text: str) -> Path:
     if Path(text).is_file():
         return Path(text)
     nearest = difflib.get_close_matches(text, list_recipes(), n=1)
-    hint = f"Did you mean {nearest[0]}?" if nearest else f"Known recipes: {', '.join(list_recipes())}."
+    hint = f"Did you mean {nearest[0]}?" if nearest else "See: robustill list recipes."
     raise ValueError(f"A recipe is a known name or a YAML file. Found: {text!r}, which is neither. {hint}")
 
 

@@ -1,10 +1,11 @@
-"""Every cell of Tables 2 and 4 of the IGDM paper as a recipe, made from one table each of settings and of published numbers.
+"""Every cell of Tables 2 and 4 of the IGDM paper as a recipe: settings and published numbers, each from one table.
 
     robustill train cifar100-resnet18-bdm-rslad-igdm --data folder:cifar100
 
-Settings are those of the final version (ICLR 2025): its grid of α (Appendix B.2), epochs, milestones, weight decay. The numbers of
-version 1 stand in ``igdm_v1_tables.csv``, those of the final version in ``igdm_iclr_results.csv``; the settings behind version 1
-are not published, so a rerun need not meet them. What no source gives is said in :attr:`Cell.unknown`, not guessed silently.
+Settings are those of the final version (ICLR 2025): its grid of α (Appendix B.2), epochs, milestones, weight decay.
+The numbers of version 1 stand in ``igdm_v1_tables.csv``, those of the final version in ``igdm_iclr_results.csv``; the
+settings behind version 1 are not published, so a rerun need not meet them. What no source gives is said in
+:attr:`Cell.unknown`, not guessed silently.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TEACHERS = {"LTD": "Chen2021LTD_WRN34_10", "BDM-AT": "Wang2023Better_WRN-28-10",
 METHODS = {
     "PGD-AT": "PGDAT()",
     "TRADES": "TRADES()",
-    "ARD": "ARD(temperature=1, scale=1, attack_mode='eval')",
+    "ARD": "ARD(temperature=1)",
     "IAD": "IAD()",
     "RSLAD": "RSLAD()",
     "AdaAD": "AdaAD()",
@@ -70,9 +71,9 @@ ALPHA: dict[tuple[str, str], dict[str, tuple[float, float, float]]] = {
 UNKNOWN = {
     "PGD-AT": "the IGDM authors released no code for PGD-AT + IGDM; its inner loss is taken to be PGD-AT's own",
     "TRADES": "the IGDM authors released no code for TRADES + IGDM; its inner loss is taken to be TRADES' own",
-    "ARD": "the paper says original hyperparameters (T = 30); its code uses T = 1 and the batch mean, which α belongs to",
+    "ARD": "the paper says original hyperparameters (T = 30); its code has T = 1 and the batch mean, to which α belongs",
     "IAD": "the paper does not say which IAD, and released no code; IAD-I is taken",
-    "AdaAD": "no source gives the scale of AdaAD on CIFAR-10 under IGDM: 1 as in its CIFAR-100 script, AdaAD's own code has 0.1",
+    "AdaAD": "no source gives AdaAD's scale on CIFAR-10 under IGDM: 1 as in its CIFAR-100 script; AdaAD's code has 0.1",
 }
 
 
@@ -104,9 +105,10 @@ class Cell:
 
     @property
     def summary(self) -> str:
-        """One line with the published numbers of version 1."""
+        """One line with the numbers of version 1."""
         numbers = ", ".join(f"{p.measure} {p.value:g}" for p in self.published if p.source.startswith("v1"))
-        return f"{self.method}{' + IGDM' if self.igdm else ''}, {self.teacher}, {self.student}, {self.dataset}; v1: {numbers}"
+        method = self.method + (" + IGDM" if self.igdm else "")
+        return f"{method}, {self.teacher}, {self.student}, {self.dataset}; v1: {numbers}"
 
     def texts(self) -> dict[str, Any]:
         """The recipe: keys and values of a run."""
@@ -116,6 +118,7 @@ class Cell:
             alpha = ALPHA[self.student, self.dataset][self.method][list(TEACHERS).index(self.teacher)]
             method += f" + IGDM(alpha={alpha:g})"
         return {
+            "recipe": self.name,
             "data": f"folder:{DATASETS[self.dataset]}",
             "student": STUDENTS[self.student],
             "teacher": f"robustbench:{DATASETS[self.dataset]}/{TEACHERS[self.teacher]}",
@@ -126,21 +129,31 @@ class Cell:
             "optimizer": "SGD(lr=0.1, momentum=0.9, weight_decay=5e-4)",
             "schedule": f"MultiStep(milestones={(215, 260, 285) if long else (100, 150)})",
             "augmentation": "CropFlip(padding=4)",
+            "validation": 0,  # the paper trains on all images and reports the last epoch
         }
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """Settings that no source gives for this cell, with what is taken instead."""
         notes = ["weight decay is the paper's 5e-4; the released script runs with 2e-4"]
-        if self.method in UNKNOWN and (self.igdm or self.method in ("ARD", "IAD")):
-            if self.method != "AdaAD" or self.dataset == "CIFAR-10":
-                notes.append(UNKNOWN[self.method])
+        concerned = self.igdm or self.method in ("ARD", "IAD")
+        if self.method in UNKNOWN and concerned and (self.method != "AdaAD" or self.dataset == "CIFAR-10"):
+            notes.append(UNKNOWN[self.method])
         return tuple(notes)
 
     @property
     def published(self) -> tuple[Published, ...]:
         """What the paper reports for this cell, after the last epoch, on the full test set."""
         return _published()[self]
+
+    def notes(self) -> list[tuple[str, str]]:
+        """What a reader of the run should know, as label and sentence."""
+        sources = dict.fromkeys(p.source for p in self.published)
+        numbers = [
+            f"{', '.join(f'{p.measure} {p.value:g}' for p in self.published if p.source == source)} ({source})"
+            for source in sources
+        ]
+        return [("published", "; ".join(numbers)), ("unknown", "; ".join(self.unknown))]
 
 
 @cache
@@ -153,7 +166,10 @@ def cells() -> dict[str, Cell]:
 @cache
 def _published() -> dict[Cell, tuple[Published, ...]]:
     found: dict[Cell, list[Published]] = {cell: [] for cell in cells().values()}
-    for file, source in (("igdm_v1_tables.csv", "v1, Table {table}"), ("igdm_iclr_results.csv", "ICLR 2025, Table {table}")):
+    for file, source in (
+        ("igdm_v1_tables.csv", "v1, Table {table}"),
+        ("igdm_iclr_results.csv", "ICLR 2025, main tables"),
+    ):
         for cell, measure, value, table in _rows(FOLDER / file):
             found[cell].append(Published(measure, value, source.format(table=table)))
     return {cell: tuple(numbers) for cell, numbers in found.items()}

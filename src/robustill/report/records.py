@@ -193,7 +193,7 @@ def read_study(paths: Sequence[Path]) -> Study:
 
 
 def _choices(record: Record) -> dict[str, Any]:
-    return {key: value for key, value in record.settings.items() if key != "seed"}
+    return {key: value for key, value in record.settings.items() if key not in ("seed", "recipe")}
 
 
 def _is_teacher(record: Record, records: Sequence[Record]) -> bool:
