@@ -24,21 +24,28 @@ def test_what_it_finds_is_hardly_farther_than_the_nearest(budget: Budget) -> Non
 
 
 def test_passes_are_those_it_needs_and_no_more() -> None:
-    """The clean image once for all targets and once for each; then one forward and backward a step."""
+    """The clean image once for all targets; then in each step a gradient and a verdict."""
     network, x, y = case(3, 1, 4, 4)
     counting = Counting(network, len(x))
-    TargetedFAB(budget=Linf(1e-7), steps=1, targets=2)(counting, x, y)
-    assert (counting.forwards, counting.backwards) == (1 + 2 * 2, 2 * 2)
+    TargetedFAB(budget=Linf(1e-7), steps=5, targets=2)(counting, x, y)
+    assert (counting.forwards, counting.backwards) == (1 + 2 * 5 * 2, 2 * 5)
 
 
-def test_an_adversarial_point_outside_the_budget_is_drawn_back() -> None:
-    """Every point is adversarial and every one too far: each step looks twice, and nothing counts."""
-    network, x, y = case(3, 1, 4, 4, classes=2)
-    counting = Counting(network, len(x))
+def test_an_adversarial_point_outside_the_budget_does_not_count() -> None:
+    network, x, y = case(8, 1, 4, 4, classes=2)
     way = distance(network, x, y, Linf(1e-7))
-    x_adv = TargetedFAB(budget=Linf(float(way.min()) / 2), steps=4)(counting, x, y)
-    assert torch.equal(x_adv, x)
-    assert counting.forwards > 1 + 5
+    radius = float(way[way > 0].min()) * 0.99
+    assert torch.equal(TargetedFAB(budget=Linf(radius), steps=4)(network, x, y), x)
+
+
+def test_later_steps_come_nearer_than_the_first() -> None:
+    """The first step overshoots by 5 %; going back by 10 % and on again ends nearer to the boundary."""
+    network, x, y = case(40, 1, 5, 5, classes=2)
+    way = distance(network, x, y, Linf(1.0))
+    i = int(torch.where(way > 0, way, torch.inf).argmin())
+    budget = Linf(float(way[i]) * 1.03)
+    once, often = (TargetedFAB(budget=budget, steps=steps)(network, x, y) for steps in (1, 10))
+    assert stands(network, once, y)[i] and not stands(network, often, y)[i]
 
 
 @pytest.mark.parametrize(("steps", "targets"), [(0, 9), (100, 0)])

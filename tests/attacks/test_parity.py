@@ -17,7 +17,7 @@ from tests.networks import images, linear, seeded
 
 reference = pytest.importorskip("pyautoattack", reason="needs the extra [reference]")
 
-IMAGES, STEPS, QUERIES, SEED = 14, 25, 60, 7
+IMAGES, STEPS, QUERIES, SEED = 12, 18, 40, 7
 
 
 def smooth() -> nn.Module:
@@ -48,7 +48,9 @@ def _reference(network: nn.Module, budget: Budget, attack: str, x: Tensor, y: Te
         theirs.attacks_to_run = [attack]
         for apgd in (theirs.apgd, theirs.apgd_targeted):
             apgd.n_iter = apgd.n_iter_orig = STEPS
-            apgd.n_iter_2, apgd.size_decr, apgd.n_iter_min = (int(share * STEPS) for share in (0.22, 0.03, 0.06))
+            apgd.n_iter_2, apgd.size_decr, apgd.n_iter_min = (
+                max(int(share * STEPS), 1) for share in (0.22, 0.03, 0.06)
+            )
         theirs.fab.n_iter, theirs.square.n_queries = STEPS, QUERIES
         x_adv: Tensor = theirs.run_standard_evaluation(x, y, batch_size=len(x))[0]
     return stands(network, x_adv, y)
@@ -76,6 +78,8 @@ def test_every_verdict_is_the_references(name: str, norm: int, attack: str) -> N
     y[:2] = (y[:2] + 1) % 10
     expected = _reference(network, budget, attack, x.clone(), y.clone())
     found = stands(network, _ours(budget, attack)(network, x, y, generator=torch.Generator().manual_seed(SEED)), y)
-    print("COUNT", name, norm, attack, int(expected.sum()), int((found != expected).sum()))
-    allowed = 2 if attack == "square" and norm == 2 else 0  # its L1 search amplifies rounding: see ``square``
+    assert attack == "square" or 0 < expected.sum() < IMAGES - 2  # some stand, some fall
+    allowed = 0
+    if isinstance(budget, L1):  # APGD and Square both depend on what rounding leaves: ``l1_box.shrinkage``, ``square``
+        allowed = {"apgd-ce": 1, "square": 2}.get(attack, 0)
     assert (found != expected).sum() <= allowed

@@ -39,7 +39,7 @@ def test_a_linear_network_is_broken_exactly_where_the_margin_allows_it(
 @every_search
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_batches_of_any_size_stay_in_the_budget_and_in_the_pixels(name: str, budget: Budget, batch: int) -> None:
-    network, x = conv_net(scale=20).eval(), images(batch, 3, 6, 5)
+    network, x = conv_net(scale=20, classes=4).eval(), images(batch, 3, 6, 5)
     x[:, :, :2] = x[:, :, :2].round()  # on the border of [0, 1]
     y = network(x).argmax(1)
     x_adv = searches(budget)[name](network, x, y, generator=generator())
@@ -61,13 +61,13 @@ def test_what_is_wrong_already_and_what_withstands_comes_back_as_it_was(name: st
 
 @every_search
 def test_nothing_is_left_behind(name: str) -> None:
-    network = conv_net(scale=20).train()
+    network = conv_net(scale=20, classes=4).train()
     network.body[1].eval()
     network.head.weight.requires_grad_(False)
     before, trained = modes(network), [p.requires_grad for p in network.parameters()]
     state = {key: value.clone() for key, value in network.state_dict().items()}
     random = torch.get_rng_state()
-    x, y = images(3, 3, 6, 6), labels(3, 10)
+    x, y = images(3, 3, 6, 6), labels(3, 4)
     kept = x.clone()
     searches(Linf(0.004))[name](network, x, y, generator=generator())
     assert modes(network) == before and torch.equal(x, kept)
@@ -79,7 +79,7 @@ def test_nothing_is_left_behind(name: str) -> None:
 
 @every_search
 def test_equal_generators_give_equal_images(name: str) -> None:
-    network, x = conv_net(scale=20).eval(), images(6, 3, 6, 6)
+    network, x = conv_net(scale=20, classes=4).eval(), images(6, 3, 6, 6)
     y, attack = network(x).argmax(1), searches(Linf(0.004))[name]
     assert torch.equal(*(attack(network, x, y, generator=generator(4)) for _ in range(2)))
 
@@ -124,7 +124,7 @@ def test_what_is_written_is_what_is_built(name: str, budget: Budget) -> None:
 
 
 def test_a_perfectly_flat_network_survives_without_an_error() -> None:
-    network: TinyConvNet = conv_net(scale=0.0).eval()
+    network: TinyConvNet = conv_net(scale=0.0, classes=4).eval()
     x, y = images(3, 3, 6, 6), torch.zeros(3, dtype=torch.int64)
     for budget in BUDGETS:
         for attack in searches(budget).values():

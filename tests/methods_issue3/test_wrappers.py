@@ -30,7 +30,7 @@ from robustill.training import AWP, EMA, SGD, SWA, Average, Cosine, Epoch, fit
 from robustill.training.step import descend
 from robustill.types import Images, Labels
 from tests.networks import conv_net, frozen_teacher, images, labels
-from tests.small import archive, assert_same, robustill, small_run, tensors
+from tests.small import archive, assert_same, command, small_run, tensors
 
 ATTACK = PGD(budget=Linf(8 / 255), steps=2, step_size=4 / 255)
 BATCH, STEPS = 6, 3
@@ -427,6 +427,6 @@ def test_natural_training_says_that_nothing_is_attacked(tmp_path: Path, data: st
 
 
 def test_the_cost_of_double_backward_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert robustill("cost", "IAD2() + DirectGradient(alpha=1)", "--teacher_ratio", "1") == 0
+    assert command("cost", "IAD2() + DirectGradient(alpha=1)", "--teacher_ratio", "1") == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "outer step, student 2 2 and 1 double" in shown and "outer step, second teacher 1 0" in shown

@@ -32,7 +32,7 @@ class AutoAttack(Adversary):
         version: ``standard`` is the four of the literature; ``quick`` ends after APGD-T, and can only report more
             robustness than the standard.
         seed: None draws from the generator of the call. A number seeds every attack on every batch anew, as the
-            authors' code does with the same number: in Linf and L2 every verdict is then the reference's.
+            authors' code does with the same number: verdicts are then the reference's, up to what rounding decides.
         batch_size: how many images are attacked at a time.
     """
 

@@ -62,27 +62,23 @@ class TargetedFAB(Adversary):
 def _run(model: nn.Module, x: Images, y: Labels, target: Labels, budget: Budget, steps: int) -> tuple[Images, Mask]:
     """One search: the adversarial example within the budget of each image, and for which there is one.
 
-    An image leaves the search once it has one. Where the model is right, the point is also where the next gradient is
-    taken, so one forward serves both; only the points that went back are looked at again.
+    An image leaves the search once it has one. Most points are adversarial and too far: they go back before the next
+    gradient is taken, so the forward that judges a point keeps no graph.
     """
     rows = torch.arange(len(x), device=x.device)
     found, fooled = x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
     point = x
-    value, gradient, _ = _linearise(model, x, y, target)
-    for step in range(steps):
+    for _ in range(steps):
+        value, gradient = _linearise(model, point, y, target)
         point = _step(x, point, value, gradient, budget)
-        value, gradient, wrong = _linearise(model, point, y, target)
+        wrong = classify(model, point).argmax(1) != y
         hit = wrong & (budget.norm(point - x) <= budget.radius)
         if hit.any():
             found[rows[hit]], fooled[rows[hit]] = point[hit], True
-            rows, x, y, target, point, value, gradient, wrong = (
-                kept[~hit] for kept in (rows, x, y, target, point, value, gradient, wrong)
-            )
-        if not len(rows) or step == steps - 1:
-            break
-        if wrong.any():
-            point = torch.where(column(wrong), x + BACK * (point - x), point)
-            value[wrong], gradient[wrong], _ = _linearise(model, point[wrong], y[wrong], target[wrong])
+            rows, x, y, target, point, wrong = (kept[~hit] for kept in (rows, x, y, target, point, wrong))
+            if not len(rows):
+                break
+        point = torch.where(column(wrong), x + BACK * (point - x), point)
     return found, fooled
 
 
@@ -99,11 +95,10 @@ def _step(x: Images, point: Images, value: PerSample, gradient: Images, budget: 
     return between.clamp(0, 1)
 
 
-def _linearise(model: nn.Module, point: Images, y: Labels, target: Labels) -> tuple[PerSample, Images, Mask]:
-    """f = z_t - z_y, its gradient, and whether the model errs."""
+def _linearise(model: nn.Module, point: Images, y: Labels, target: Labels) -> tuple[PerSample, Images]:
+    """f = z_t - z_y and its gradient."""
     point = point.detach().requires_grad_()
     with torch.enable_grad():
-        logits = at_least_float32(model(point))
-        value = TargetedMargin()(logits, y, target)
+        value = TargetedMargin()(at_least_float32(model(point)), y, target)
         (gradient,) = torch.autograd.grad(value.sum(), point)
-    return value.detach(), gradient, logits.detach().argmax(1) != y
+    return value.detach(), gradient

@@ -71,7 +71,7 @@ ALPHA: dict[tuple[str, str], dict[str, tuple[float, float, float]]] = {
 UNKNOWN = {
     "PGD-AT": "the IGDM authors released no code for PGD-AT + IGDM; its inner loss is taken to be PGD-AT's own",
     "TRADES": "the IGDM authors released no code for TRADES + IGDM; its inner loss is taken to be TRADES' own",
-    "ARD": "the paper says original hyperparameters (T = 30); its code has T = 1 and the batch mean, to which α belongs",
+    "ARD": "the paper says original hyperparameters (T = 30); its code has T = 1 and the batch mean, where α belongs",
     "IAD": "the paper does not say which IAD, and released no code; IAD-I is taken",
     "AdaAD": "no source gives AdaAD's scale on CIFAR-10 under IGDM: 1 as in its CIFAR-100 script; AdaAD's code has 0.1",
 }

@@ -1,0 +1,66 @@
+"""The faster copy: the same logits, or the network itself."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from robustill.attacks import AutoAttack, Linf
+from robustill.attacks.swift import swift
+from tests.attacks.oracle import stands
+from tests.networks import conv_net, images
+
+
+def test_the_copy_has_no_batchnorm_and_the_same_logits_and_gradients() -> None:
+    network, x = conv_net(scale=5).eval(), images(6, 3, 9, 7)
+    state = {key: value.clone() for key, value in network.state_dict().items()}
+    copy = swift(network, x)
+    assert copy is not network and not any(isinstance(module, nn.BatchNorm2d) for module in copy.modules())
+    assert not any(parameter.requires_grad for parameter in copy.parameters())
+    points = [x.clone().requires_grad_() for _ in range(2)]
+    logits = [model(point) for model, point in zip((network, copy), points, strict=True)]
+    torch.testing.assert_close(logits[1], logits[0], rtol=1e-4, atol=1e-5)
+    gradients = [torch.autograd.grad(z[:, 0].sum(), point)[0] for z, point in zip(logits, points, strict=True)]
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-3, atol=1e-6)
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+
+
+class Branching(nn.Module):
+    """What it does depends on the images: it cannot be traced."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, :3] * (2 if x.mean() > 0.5 else 1)
+
+
+class Twice(nn.Module):
+    """One convolution before two BatchNorms: folding one of them into it would be wrong."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.first, self.second = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+        self.first.running_mean, self.second.running_var = torch.ones(3), torch.full((3,), 4.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = (self.first(self.conv(x)) - self.second(self.conv(x))).sum((2, 3))
+        return result
+
+
+def test_where_a_copy_would_not_do_it_is_the_network_itself() -> None:
+    x = images(4, 3, 5, 5)
+    branching, twice, hooked = Branching(), Twice().eval(), conv_net().eval()
+    hooked.head.register_forward_hook(lambda module, inputs, output: 2 * output)
+    for network in (branching, twice, hooked):
+        assert swift(network, x) is network
+    assert swift(branching, x[:0]) is branching
+
+
+def test_what_the_copy_finds_is_for_the_network_to_judge() -> None:
+    """An image is changed exactly where the network itself errs on what was found."""
+    network, x = conv_net(scale=20).eval(), images(12, 3, 6, 6)
+    with torch.no_grad():
+        y = network(x).argmax(1)
+    attack = AutoAttack(budget=Linf(0.4), version="quick", seed=0)
+    x_adv = attack(network, x, y)
+    left = stands(network, x_adv, y)
+    assert not left.all()
+    assert torch.equal((x_adv == x).flatten(1).all(1), left)
