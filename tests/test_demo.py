@@ -148,7 +148,7 @@ def test_a_method_is_no_term(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (["--seeds", "0"], "--seeds must be at least 1. Found: 0."),
         (["--seeds", "two"], "seeds must be a whole number. Found: two."),
         (["--term", "IGDM(alpha=-1)"], "IGDM requires a finite alpha of at least 0. Found: -1."),
-        (["--threads", "0"], "threads must be at least 1. Found: 0."),
+        (["--jobs", "0"], "--jobs must be at least 1. Found: 0."),
         (["--train-teacher-now"], "There is no setting"),
     ],
 )

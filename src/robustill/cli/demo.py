@@ -11,7 +11,6 @@ from robustill.cli.arguments import make_parser, parse
 from robustill.demo import demo
 from robustill.expression import parse as parse_expression
 from robustill.objectives import Objective
-from robustill.setting import use_threads
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -27,16 +26,18 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--train_teacher", action="store_true", help="train a teacher first, on the embedded images")
     parser.add_argument("--output", type=str, default="runs/demo", help="the directory of the runs and of report.html")
     parser.add_argument("--overwrite", action="store_true", help="replace the demo that is in that directory")
-    parser.add_argument("--threads", type=int | None, help="CPU threads; default: PyTorch's choice")
+    parser.add_argument("--jobs", type=int | None, help="processes at a time; default: one for each CPU core")
     values = parse(parser, arguments)
     if values.seeds < 1:
         raise ValueError(f"--seeds must be at least 1. Found: {values.seeds}.")
-    use_threads(values.threads)
+    if values.jobs is not None and values.jobs < 1:
+        raise ValueError(f"--jobs must be at least 1. Found: {values.jobs}.")
     report = demo(
         Path(values.output),
         parse_expression(values.term, Objective),
         seeds=values.seeds,
         train_teacher=values.train_teacher,
+        jobs=values.jobs,
         overwrite=values.overwrite,
         console=Console(),
     )
