@@ -8,6 +8,7 @@ from pathlib import Path
 from robustill.attacks import PGD, Linf
 from robustill.component import find, write
 from robustill.cost import cost
+from robustill.expression import parse
 from robustill.objectives import IGDM, Method
 
 OUTPUT = Path(__file__).resolve().parents[1] / "docs" / "methods.md"
@@ -35,7 +36,7 @@ def main() -> str:
 
 
 def _row(cls: type[Method]) -> str:
-    method = cls()
+    method = parse(f"{cls.__name__}()", Method)
     scale = write(getattr(method, "scale", 1.0))
     alone = f"{cost(method, ATTACK).units(RATIO):.1f}"
     with_igdm = f"{cost(method + IGDM(alpha=1), ATTACK).units(RATIO):.1f}" if method.inner is not None else "—"

@@ -1,4 +1,4 @@
-"""The checker that pytest puts around every annotated function of the library: shapes by jaxtyping, types by beartype."""
+"""The checker that pytest puts around every annotated function: shapes by jaxtyping, types by beartype."""
 
 from beartype import BeartypeConf, beartype
 

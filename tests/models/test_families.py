@@ -32,7 +32,7 @@ def test_the_zoo_has_every_family() -> None:
 
 @pytest.mark.parametrize("text", TINY)
 def test_text_round_trips(text: str) -> None:
-    architecture = parse(text, Architecture)  # type: ignore[type-abstract]
+    architecture = parse(text, Architecture)
     assert repr(architecture) == text
     assert create_model(text, 3).config.architecture == text
 

@@ -31,7 +31,9 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--data", type=str | None, help="where the images come from; default: the run's data")
     parser.add_argument("--teacher", type=str | None, help="the teacher for GD and GC; default: the run's teacher")
-    parser.add_argument("--attacks", type=str, default="clean,pgd20", help="names with commas: clean, pgdN")
+    parser.add_argument(
+        "--attacks", type=str, default="clean,pgd20", help="names with commas: clean, fgsm, pgdN, autoattack ..."
+    )
     parser.add_argument("--budget", type=str, default="Linf(8/255)", help="the ball that attacks search")
     parser.add_argument("--samples", type=int | None, help="a stratified sample of so many test images; default: all")
     parser.add_argument("--batch_size", type=int, default=256, help="images at a time")

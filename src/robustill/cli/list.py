@@ -38,11 +38,11 @@ def methods() -> Mapping[str, str]:
 
 
 def attacks() -> Mapping[str, str]:
-    from robustill.attacks import Attack, Budget, Start
+    from robustill.attacks import Adversary, Budget, Start
     from robustill.component import find
 
     return (
-        _described(find("robustill.attacks", Attack))
+        _described(find("robustill.attacks", Adversary))
         | _described(find("robustill.attacks", Budget))
         | _described(find("robustill.attacks", Start))
     )
