@@ -120,7 +120,7 @@ def test_loss_gradients_and_buffers_are_the_published_ones(
         (AdaAD() + IGDM(alpha=70), weighted(adaad.step_with_igdm, 70)),
         (RSLAD() + IGDM(alpha=10), weighted(rslad.step_with_igdm, 10)),
     ],
-    ids=repr,
+    ids=["AdaAD", "RSLAD"],
 )
 def test_without_parity_only_the_running_statistics_differ(method: Method, reference: Step) -> None:
     ours, teacher = networks(torch.float64)
