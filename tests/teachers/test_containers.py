@@ -285,6 +285,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 18480
         (bytes(range(1, 256)) * 9, r"teacher\.pt is no checkpoint of PyTorch, or a damaged one"),
         (b"hello, world", r"teacher\.pt is no checkpoint of PyTorch, or a damaged one"),
     ],
+    ids=["empty", "page", "pointer", "tar", "tar.gz", "tar.xz", "zip", "bytes", "text"],
 )
 def test_files_that_are_no_weights(content: bytes, message: str, tmp_path: Path) -> None:
     file = tmp_path / "teacher.pt"
