@@ -49,7 +49,7 @@ def test_a_run_without_a_teacher(data: str) -> None:
     assert rows["BatchNorm"].endswith("in the order x'")
     assert rows["length"] == "3 epochs of 4 steps, batch 48"
     assert "PGD(budget=Linf(8/255), steps=10, step_size=2/255) on 40 held-out training images" in rows["selection"]
-    assert rows["precision"].startswith("float32 on cpu, 1 CPU threads")
+    assert rows["precision"].startswith("float32 on cpu, CPU threads: 1")
     # 2 steps of forward and backward to the input, one forward and one full backward
     assert rows["cost"] == "7.0 student forwards an image and step"
     assert rows["seed"] == "0"
