@@ -33,7 +33,10 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
         ("length", f"{run.epochs} epochs of {len(setting.batches)} steps, batch {run.batch_size}"),
         ("augmentation", in_full(run.augmentation)),
         ("selection", _selection(setting)),
-        ("precision", f"{run.precision} on {run.device}, CPU threads: {torch.get_num_threads()}; evaluation in float32"),
+        (
+            "precision",
+            f"{run.precision} on {run.device}, CPU threads: {torch.get_num_threads()}; evaluation in float32",
+        ),
         ("cost", _cost(setting)),
         ("seed", str(run.seed)),
     ]

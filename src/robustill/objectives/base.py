@@ -134,7 +134,7 @@ class Method(Objective, ABC):
     ) -> Line:
         """The first half of ``loss``: the line after the attack, the teacher evaluated, the student not yet."""
         for name, network in (("teacher", teacher), ("natural_teacher", natural_teacher)):
-            if network is not None and network.training:
+            if network is not None and any(module.training for module in network.modules()):
                 raise ValueError(f"The {name} must be in eval mode. Found: train mode. Call {name}.eval() first.")
         points = trace(self, progress)
         if label_smoothing and not points.labels:
