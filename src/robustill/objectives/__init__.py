@@ -24,8 +24,10 @@ from robustill.objectives.inner import (
     TeacherAdversarialKL,
     TeacherCleanKL,
 )
-from robustill.objectives.line import Line, Points, trace
+from robustill.objectives.line import Line
+from robustill.objectives.points import Points
 from robustill.objectives.ramps import Constant, Linear, Ramp, Step
+from robustill.objectives.trace import trace
 from robustill.objectives.weights import EntropyWeight, SampleWeight, renyi_entropy
 
 __all__ = [

@@ -12,7 +12,8 @@ from robustill.attacks.base import Attack, frozen
 from robustill.attacks.starts import Start
 from robustill.component import Component
 from robustill.objectives.batch_norm import Switched, evaluate_like
-from robustill.objectives.line import Line, trace
+from robustill.objectives.line import Line
+from robustill.objectives.trace import trace
 from robustill.objectives.weights import SampleWeight
 from robustill.types import Images, Labels, PerSample, Scalar
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
-from functools import lru_cache
 
 import torch
 from torch import Generator
 from torch.nn import functional as F
 
+from robustill.objectives.points import Head, Points
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, Logits, PerSample
 
 Network = Callable[[Images], Logits]
-Head = Callable[[Logits, Labels], PerSample]
-"""What of the logits a gradient is taken: the cross-entropy, the true class's logit."""
 
 
 class Line:
@@ -201,6 +198,18 @@ class Line:
             line._aside._main = line
         return line
 
+    def asked(self) -> Points:
+        """What has been asked so far."""
+        return Points(
+            student=tuple(self.student_logits),
+            teacher=tuple(self.teacher_logits),
+            natural_teacher=tuple(self.natural_logits),
+            student_gradients=tuple(self.student_gradients),
+            teacher_gradients=tuple(self.teacher_gradients),
+            aside=self._aside.asked() if self._aside is not None else None,
+            labels=self.labels_asked,
+        )
+
     @classmethod
     def from_logits(
         cls,
@@ -232,64 +241,3 @@ class Line:
 
 def _no_network(image: Images) -> Logits:
     raise ValueError("This line was made from logits and lacks a point that the objective asks for.")
-
-
-@dataclass(frozen=True)
-class Points:
-    """What an objective asks of a line, in the order of the first request.
-
-    Attributes:
-        student, teacher, natural_teacher: the points at which it asks for logits.
-        student_gradients, teacher_gradients: the input gradients it asks for: of what, and where.
-        aside: what it asks of the line along a random direction; None where it asks for none.
-        labels: whether it takes a cross-entropy with the labels.
-    """
-
-    student: tuple[float, ...]
-    teacher: tuple[float, ...]
-    natural_teacher: tuple[float, ...] = ()
-    student_gradients: tuple[tuple[Head, float], ...] = ()
-    teacher_gradients: tuple[tuple[Head, float], ...] = ()
-    aside: Points | None = None
-    labels: bool = field(default=False, compare=False)
-
-    @property
-    def perturbed(self) -> bool:
-        """Whether any of it needs a perturbation."""
-        gradients = [c for _, c in (*self.student_gradients, *self.teacher_gradients)]
-        return any((*self.student, *self.teacher, *self.natural_teacher, *gradients)) or self.aside is not None
-
-
-@lru_cache(maxsize=1024)
-def trace(objective: Callable[[Line], PerSample], progress: float = 1.0) -> Points:
-    """Finds what an objective (hashable, as components are) asks for at a progress, by running it on a toy line."""
-    blank = torch.zeros(1, 1, 1, 1)
-    toy = Line(
-        _toy,
-        _toy,
-        blank,
-        torch.zeros(1, dtype=torch.int64),
-        blank + 1,
-        natural_teacher=_toy,
-        progress=progress,
-        generator=Generator(),
-    )
-    with torch.enable_grad():
-        objective(toy)
-    return _asked(toy)
-
-
-def _asked(line: Line) -> Points:
-    return Points(
-        student=tuple(line.student_logits),
-        teacher=tuple(line.teacher_logits),
-        natural_teacher=tuple(line.natural_logits),
-        student_gradients=tuple(line.student_gradients),
-        teacher_gradients=tuple(line.teacher_gradients),
-        aside=_asked(line._aside) if line._aside is not None else None,
-        labels=line.labels_asked,
-    )
-
-
-def _toy(image: Images) -> Logits:
-    return image.flatten(1) * torch.arange(3.0)
