@@ -122,3 +122,19 @@ def test_in_full_every_field_is_said(component: Component, kind: type[Any], text
 def test_in_full_a_method_parses_to_itself() -> None:
     assert parse(in_full(RSLAD()), Method) == RSLAD()
     assert "alpha=10" in in_full(IGDM(alpha=10)) and "ramp=Linear()" in in_full(IGDM(alpha=10))
+
+
+def test_a_teacher_that_is_not_locally_linear_is_warned_of(
+    data: str, teacher: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = prepare(small_run(data, method="RSLAD() + IGDM(alpha=10)", teacher=teacher))
+    measured = "robustill.protocol.remainder_proportion"
+    monkeypatch.setattr(measured, lambda model, x, epsilon: torch.full((len(x),), 0.02))
+    assert told(setting)["linearity"].startswith("the teacher's remainder is 0.020 under uniform noise and 0.020 along")
+    monkeypatch.setattr(measured, lambda model, x, epsilon: torch.full((len(x),), 0.3))
+    warning = told(setting)["linearity"]
+    assert warning.startswith("WARNING: ") and "0.300" in warning and warning.endswith("IGDM is likely to hurt")
+
+
+def test_without_igdm_nothing_is_said_of_linearity(data: str, teacher: str) -> None:
+    assert "linearity" not in told(prepare(small_run(data, method="RSLAD()", teacher=teacher)))

@@ -124,15 +124,6 @@ def test_an_evaluation_is_saved_and_read(tmp_path: Path) -> None:
     assert sorted(file.name for file in (tmp_path / "run" / "evaluation").iterdir()) == ["last.json", "last.npz"]
 
 
-def test_a_dropped_evaluation_is_gone_and_another_is_not(tmp_path: Path) -> None:
-    run = RunDirectory(tmp_path)
-    for name in ("last", "best"):
-        run.save_evaluation(name, evaluation())
-    run.drop_evaluation("best")
-    run.drop_evaluation("best")  # there is none, which is what was wanted
-    assert run.evaluations().keys() == {"last"} and run.arrays("best") == {} != run.arrays("last")
-
-
 def test_what_is_missing_reads_as_empty(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "nowhere")
     assert (run.settings(), run.protocol(), run.environment(), run.metrics()) == ({}, [], {}, [])

@@ -15,7 +15,7 @@ from rich.console import Console
 from robustill.attacks import Linf
 from robustill.evaluation import standard_adversaries
 from robustill.files import write_json
-from robustill.measure import Yardstick, checkpoints, load_checkpoint, measure
+from robustill.measure import Yardstick, checkpoints, load_checkpoint, measure, measure_all
 from robustill.objectives import Method, Objective
 from robustill.progress import Bar
 from robustill.recipes import recipe_file
@@ -110,9 +110,9 @@ def train_student(path: Path) -> None:
 def measure_student(path: Path) -> None:
     """Measures the last and the best epoch of a trained run."""
     target, setting = RunDirectory(path), prepare(read_run(RunDirectory(path).settings_file))
-    for name, checkpoint in checkpoints(target).items():
-        model = load_checkpoint(checkpoint, setting.dataset, setting.device)
-        measure(target, name, model, _yardstick(setting), Bar(1, Console(quiet=True)))
+    found = checkpoints(target).items()
+    models = {name: load_checkpoint(checkpoint, setting.dataset, setting.device) for name, checkpoint in found}
+    measure_all(target, models, _yardstick(setting), Bar(1, Console(quiet=True)))
 
 
 def measure_teacher(student: Path, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -116,15 +116,24 @@ def measure_run(
     yardstick = Yardstick(dataset, split, adversaries, guide, name, batch_size, seed)
     models = {key: load_checkpoint(path, dataset, place) for key, path in found.items()}
     with Bar(sum(yardstick.work(model) for model in models.values()), console or Console(quiet=True)) as bar:
-        for key, model in models.items():
-            bar.stage(f"evaluating {key}")
-            measure(target, key, model, yardstick, bar)
-    if "best" not in models:
-        target.drop_evaluation("best")  # of an earlier epoch, from when the run was unfinished
-    return {key: target.evaluations()[key] for key in models}
+        return measure_all(target, models, yardstick, bar)
 
 
-def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yardstick, bar: Bar) -> None:
+def measure_all(
+    target: RunDirectory, models: Mapping[str, Classifier], yardstick: Yardstick, bar: Bar
+) -> dict[str, Evaluation]:
+    """Evaluates the networks of a run; a last epoch that is the best is measured once and written as both."""
+    done = {}
+    for name, model in models.items():
+        bar.stage(f"evaluating {name}")
+        done[name] = measure(target, name, model, yardstick, bar)
+    if "last" in done and "best" not in done:
+        done["best"] = replace(done["last"], model="best")
+        target.save_evaluation("best", done["best"])
+    return done
+
+
+def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yardstick, bar: Bar) -> Evaluation:
     """Evaluates one network and writes evaluation/NAME.json and NAME.npz into its run."""
     share = yardstick.work(model) / max(1, len(yardstick.split) * sum(map(passes, yardstick.adversaries.values())))
     evaluation = evaluate(
@@ -141,6 +150,7 @@ def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yards
         advance=lambda done: bar.advance(done * share),
     )
     target.save_evaluation(name, evaluation)
+    return evaluation
 
 
 def load_checkpoint(path: Path, dataset: Dataset, device: torch.device) -> Classifier:

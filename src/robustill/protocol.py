@@ -9,13 +9,22 @@ from dataclasses import replace
 
 import torch
 
+from robustill.attacks import Linf
 from robustill.component import in_full
+from robustill.data.batches import in_order
+from robustill.data.seeds import generator
+from robustill.evaluation import remainder_proportion
 from robustill.models import Classifier, count_parameters
-from robustill.objectives import Switched, trace
+from robustill.objectives import IGDM, Switched, trace
 from robustill.recipes.paper import cells
 from robustill.run import Run
 from robustill.setting import Setting, validation_attack
 from robustill.training.step import descend
+
+LINEAR = 0.05
+"""The remainder above which a teacher is called not locally linear; the paper's robust teachers have 0.012 to 0.016."""
+
+LINEARITY_IMAGES = 64
 
 
 def protocol(setting: Setting) -> list[tuple[str, str]]:
@@ -44,6 +53,8 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
         size = _network(setting.teacher, setting.teacher_ratio * setting.student_macs)
         text = f"{run.teacher}: {setting.teacher.config.architecture}, {size}, eval mode, frozen"
         rows.insert(2, ("teacher", text))
+        if any(isinstance(term, IGDM) for term in method.terms):
+            rows.insert(3, ("linearity", _linearity(setting)))
     if setting.natural_teacher is not None:
         size = _network(setting.natural_teacher, setting.natural_ratio * setting.student_macs)
         text = f"{run.natural_teacher}: {setting.natural_teacher.config.architecture}, {size}, eval mode, frozen"
@@ -106,6 +117,22 @@ def _batch_norm(setting: Setting) -> str:
 
 def _order(points: Sequence[float], step: str = "δ") -> str:
     return ", ".join("x" if c == 0 else "x'" if c == 1 and step == "δ" else f"x{c:+g}{step}" for c in points)
+
+
+def _linearity(setting: Setting) -> str:
+    """Whether IGDM may read the teacher's gradients off its outputs."""
+    assert setting.teacher is not None
+    attack = validation_attack(setting.run.attack)
+    budget = getattr(attack, "budget", Linf(8 / 255))
+    x, y = next(in_order(setting.batches.split, LINEARITY_IMAGES))
+    noise = budget.uniform(x, generator(setting.run.seed, "linearity", device=x.device))
+    delta = attack(setting.teacher, x, y, generator=generator(setting.run.seed, "linearity", device=x.device)) - x
+    uniform, along = (float(remainder_proportion(setting.teacher, x, e).mean()) for e in (noise, delta))
+    found = f"{uniform:.3f} under uniform noise and {along:.3f} along an attack"
+    text = f"the teacher's remainder is {found}, {len(x)} images"
+    if max(uniform, along) <= LINEAR:
+        return text
+    return f"WARNING: {text}; robust teachers have about 0.02, and with one far above it IGDM is likely to hurt"
 
 
 def _attack(setting: Setting) -> str:

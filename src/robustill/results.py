@@ -174,8 +174,3 @@ class RunDirectory:
         with replacing(folder / f"{name}.npz") as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **dict(evaluation.arrays))  # type: ignore[arg-type]  # numpy's stub reads ** as allow_pickle
         write_json(folder / f"{name}.json", evaluation.to_json())
-
-    def drop_evaluation(self, name: str) -> None:
-        """Removes an evaluation that speaks of weights which are no longer there."""
-        for suffix in ("json", "npz"):
-            (self.path / "evaluation" / f"{name}.{suffix}").unlink(missing_ok=True)

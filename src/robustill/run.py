@@ -37,7 +37,7 @@ class Run:
         student: the architecture to train, an expression or a name (robustill list models); must be given.
         normalize: whether the student subtracts the training set's mean and divides by its deviation, inside the
             network.
-        teacher: where the teacher comes from: demo, run:DIRECTORY, file:PATH or null.
+        teacher: where the teacher comes from: demo, run:DIRECTORY, file:PATH and others (robustill list teachers).
         natural_teacher: a second teacher, trained on clean images, for the methods that have one (IAD2), or null.
         method: what is trained, an expression (robustill list methods).
         attack: how training searches the budget.

@@ -79,9 +79,10 @@ def test_last_and_best_are_both_measured(capsys: pytest.CaptureFixture[str]) -> 
     assert f"{100 * best / 40:.1f}" in text and f"{100 * last / 40:.1f}" in text
 
 
-def test_best_is_left_out_where_it_is_the_last_epoch() -> None:
+def test_the_last_epoch_is_measured_once_where_it_is_the_best() -> None:
     assert command("evaluate", "runs/rising") == 0
-    assert evaluations("rising").keys() == {"last"}
+    found = evaluations("rising")
+    assert found.keys() == {"last", "best"} and found["best"] == replace(found["last"], model="best")
 
 
 def test_what_was_the_best_epoch_once_is_not_kept_as_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,8 +92,8 @@ def test_what_was_the_best_epoch_once_is_not_kept_as_the_best(monkeypatch: pytes
     scripted(monkeypatch, [0.9])
     resume(Path("runs/falling"))
     assert command("evaluate", "runs/falling", "--attacks", "clean") == 0
-    assert evaluations("falling").keys() == {"last"}
-    assert sorted(file.name for file in Path("runs/falling/evaluation").iterdir()) == ["last.json", "last.npz"]
+    found = evaluations("falling")
+    assert found.keys() == {"last", "best"} and found["best"] == replace(found["last"], model="best")
 
 
 def test_twice_the_same(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from robustill.evaluation.adversaries import adversaries_named, standard_adversa
 from robustill.evaluation.agreement import gradient_agreement, input_gradient
 from robustill.evaluation.evaluate import evaluate
 from robustill.evaluation.gallery import gallery
+from robustill.evaluation.linearity import remainder_proportion
 
 __all__ = [
     "adversaries_named",
@@ -22,5 +23,6 @@ __all__ = [
     "gradient_agreement",
     "input_gradient",
     "passes",
+    "remainder_proportion",
     "standard_adversaries",
 ]

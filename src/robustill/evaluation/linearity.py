@@ -1,0 +1,38 @@
+"""Is a network locally linear? The remainder of its linearisation (IGDM paper, Section 3.1, Eq. 2).
+
+    ‖f(x + ε) - f(x) - ∇f(x)ᵀε‖₂ / ‖f(x + ε)‖₂        f the logits, ε uniform noise or an attack's perturbation
+
+IGDM reads gradients off output differences, so it presupposes that this is small: 0.012 to 0.016 for the paper's robust
+teachers and uniform noise of 8/255. A naturally trained teacher has far more, and IGDM with it lowers robustness.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from robustill.attacks.base import frozen
+from robustill.precision import at_least_float32
+from robustill.types import Images, PerSample
+
+
+def remainder_proportion(model: nn.Module, x: Images, epsilon: Images) -> PerSample:
+    """The remainder's share of the output at ``x + epsilon`` for each image, in eval mode.
+
+    Args:
+        model: from images in [0, 1] to logits.
+        x: images.
+        epsilon: the perturbation of each; ``x + epsilon`` is not clipped.
+    """
+
+    def logits(image: Tensor) -> Tensor:
+        return at_least_float32(model(image))
+
+    with frozen(model), torch.enable_grad():
+        # ∇f(x)ᵀε of all logits at once is one directional derivative: two passes back, however many classes.
+        value, slope = torch.autograd.functional.jvp(logits, x.detach(), epsilon.detach())
+    with frozen(model), torch.no_grad():
+        moved = logits(x + epsilon)
+    remainder = torch.linalg.vector_norm(moved - value.detach() - slope.detach(), dim=1)
+    share: PerSample = remainder / torch.linalg.vector_norm(moved, dim=1).clamp_min(1e-12)
+    return share
