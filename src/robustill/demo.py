@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, as_completed, wait
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,14 +16,14 @@ from rich.console import Console
 from robustill.attacks import Linf
 from robustill.evaluation import standard_adversaries
 from robustill.files import write_json
-from robustill.measure import Yardstick, checkpoints, load_checkpoint, measure, measure_all
+from robustill.measure import Yardstick, measure, measure_run
 from robustill.objectives import Method, Objective
 from robustill.progress import Bar
 from robustill.recipes import recipe_file
 from robustill.report import main_table, read_study, verdict, write_report
 from robustill.results import RunDirectory
 from robustill.run import Run
-from robustill.setting import Setting, prepare
+from robustill.setting import Setting, prepare, use_threads
 from robustill.train import begin, check_free, conduct, read_run, train, work_per_epoch
 
 MARK = "demo.json"
@@ -69,7 +70,8 @@ def demo(
     settings = [prepare(run) for run in runs]
     students = [begin(setting, output / setting.run.name).path for setting in settings]
     workers = min(jobs or os.cpu_count() or 1, len(students))
-    with Bar(_work(settings), console) as bar, ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+    one_thread = partial(ProcessPoolExecutor, mp_context=get_context("spawn"), initializer=use_threads, initargs=(1,))
+    with Bar(_work(settings), console) as bar, one_thread(workers) as pool:
         bar.stage(f"training {len(students)} students, {workers} at a time")
         _follow([pool.submit(train_student, path) for path in students], settings, students, bar)
         bar.stage("evaluating teacher and students")
@@ -109,10 +111,7 @@ def train_student(path: Path) -> None:
 
 def measure_student(path: Path) -> None:
     """Measures the last and the best epoch of a trained run."""
-    target, setting = RunDirectory(path), prepare(read_run(RunDirectory(path).settings_file))
-    found = checkpoints(target).items()
-    models = {name: load_checkpoint(checkpoint, setting.dataset, setting.device) for name, checkpoint in found}
-    measure_all(target, models, _yardstick(setting), Bar(1, Console(quiet=True)))
+    measure_run(RunDirectory(path))
 
 
 def measure_teacher(student: Path, path: Path) -> None:

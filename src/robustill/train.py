@@ -41,7 +41,7 @@ def train(run: Run, directory: Path, *, overwrite: bool = False, console: Consol
     seconds = seconds_per_step(setting)  # a whole step, so that what cannot be trained fails before a file is written
     target = begin(setting, directory)
     console = console or Console(quiet=True)
-    announce(setting, seconds * len(setting.batches) * run.epochs, console)
+    announce(target, seconds * len(setting.batches) * run.epochs, console)
     with Bar(run.epochs * work_per_epoch(setting), console) as bar:
         bar.stage("training")
         conduct(setting, target, bar, console)
@@ -107,9 +107,9 @@ def read_run(file: Path) -> Run:
         raise ValueError(f"{file}: {error}") from None
 
 
-def announce(setting: Setting, seconds: float, console: Console) -> None:
+def announce(target: RunDirectory, seconds: float, console: Console) -> None:
     """Prints the protocol and how many seconds the run is expected to take."""
-    for label, text in protocol(setting):
+    for label, text in target.protocol():
         console.print(f"[bold]{label:>12}[/bold]  {escape(text)}", highlight=False, soft_wrap=True)
     estimate = f"about {timedelta(seconds=round(seconds))} of training, from one step measured before"
     console.print(f"[bold]{'time':>12}[/bold]  {estimate}", highlight=False)
