@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from robustill.methods import ARD, PGDAT, RSLAD  # type: ignore[attr-defined]  # found, not registered
+from robustill.methods import ARD, PGDAT, RSLAD
 from robustill.objectives import IGDM
 from robustill.recipes import recipe
 from robustill.recipes.paper import Cell, cells

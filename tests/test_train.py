@@ -12,14 +12,18 @@ import torch
 import yaml
 
 import robustill.train
-from robustill.attacks import PGD, Attack, Linf
+import robustill.validation
+from robustill.attacks import PGD, Attack, Clean, Linf
 from robustill.data import Split, load
 from robustill.evaluation import correct_under
 from robustill.models import load_model, read_entries
 from robustill.results import RunDirectory
-from robustill.setting import prepare, validation_attack
+from robustill.setting import prepare
 from robustill.train import read_run, resume, train
+from robustill.validation import validation_attack
 from tests.small import archive, assert_same, small_run, tensors
+
+VALIDATED = {"validation_robust", "validation_clean", "remainder"}
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +75,9 @@ def test_one_row_of_metrics_an_epoch(done: RunDirectory) -> None:
     rows = done.metrics()
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     for row in rows:
-        assert row.keys() == {"epoch", "loss", "learning_rate", "seconds", "validation_robust", "best"}
-        assert row["loss"] > 0 and 0 <= row["validation_robust"] <= 1
+        assert row.keys() == {"epoch", "loss", "learning_rate", "seconds", "best"} | VALIDATED
+        assert row["loss"] > 0 and 0 <= row["validation_robust"] <= row["validation_clean"] <= 1
+        assert 0 < row["remainder"] < 1
     assert rows[0]["best"]
 
 
@@ -155,10 +160,12 @@ def scripted(monkeypatch: pytest.MonkeyPatch, shares: list[float]) -> list[Split
     asked: list[Split] = []
 
     def correct(model: object, split: Split, attack: Attack, **options: Any) -> torch.Tensor:
+        if attack == Clean():
+            return torch.ones(100, dtype=torch.bool)
         asked.append(split)
         return torch.arange(100) < round(100 * shares[len(asked) - 1])
 
-    monkeypatch.setattr(robustill.train, "correct_under", correct)
+    monkeypatch.setattr(robustill.validation, "correct_under", correct)
     return asked
 
 
@@ -213,7 +220,7 @@ def test_the_test_images_are_not_asked(data: str, tmp_path: Path, monkeypatch: p
 def test_without_validation_the_last_epoch_is_the_best(data: str, tmp_path: Path) -> None:
     run = train(small_run(data, validation=0), tmp_path / "run")
     assert [row["best"] for row in run.metrics()] == [True] * 3
-    assert "validation_robust" not in run.metrics()[0]
+    assert not VALIDATED & run.metrics()[0].keys()
     assert read_entries(run.checkpoint("best")) == read_entries(run.checkpoint("last"))
 
 

@@ -18,8 +18,9 @@ from robustill.models import Classifier, count_parameters
 from robustill.objectives import IGDM, Switched, trace
 from robustill.recipes.paper import cells
 from robustill.run import Run
-from robustill.setting import Setting, validation_attack
+from robustill.setting import Setting
 from robustill.training.step import descend
+from robustill.validation import validation_attack
 
 LINEAR = 0.05
 """The remainder above which a teacher is called not locally linear; the paper's robust teachers have 0.012 to 0.016."""

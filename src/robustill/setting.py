@@ -7,7 +7,6 @@ from functools import cached_property
 
 import torch
 
-from robustill.attacks import PGD, Attack
 from robustill.cost import Cost, cost, forward_macs
 from robustill.data import Batches, Dataset, hold_out, load
 from robustill.data.batches import in_order
@@ -119,12 +118,6 @@ def choose_device(wanted: str) -> torch.device:
     if wanted not in ("cpu", "cuda") or (wanted == "cuda" and not torch.cuda.is_available()):
         raise ValueError(f"device must be auto, cpu or, where PyTorch finds one, cuda. Found: {wanted}.")
     return torch.device(wanted)
-
-
-def validation_attack(attack: Attack) -> Attack:
-    """The attack by which epochs are compared: PGD-10 on the training budget, or training's own attack without one."""
-    budget = getattr(attack, "budget", None)
-    return PGD(budget=budget, steps=10, step_size=budget.radius / 4) if budget is not None else attack
 
 
 def _divide(dataset: Dataset, run: Run) -> tuple[Split, Split | None]:

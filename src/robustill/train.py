@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from robustill.environment import environment
-from robustill.evaluation import correct_under
 from robustill.files import write_json, write_text
 from robustill.models import save_model
 from robustill.progress import Bar, Watched
@@ -20,9 +19,10 @@ from robustill.protocol import protocol, seconds_per_step
 from robustill.recipes import read_recipe
 from robustill.results import RunDirectory
 from robustill.run import Run
-from robustill.setting import Setting, prepare, validation_attack
+from robustill.setting import Setting, prepare
 from robustill.training import Epoch, fit
 from robustill.training.checkpoint import read_state, save_state
+from robustill.validation import validate
 
 
 def train(run: Run, directory: Path, *, overwrite: bool = False, console: Console | None = None) -> RunDirectory:
@@ -169,13 +169,9 @@ def _row(setting: Setting, epoch: Epoch, rows: list[dict[str, Any]]) -> dict[str
         "learning_rate": epoch.learning_rate,
         "seconds": round(epoch.seconds, 3),
     }
-    best = True
-    if setting.validation is not None:
-        attack = validation_attack(setting.run.attack)
-        flags = correct_under(epoch.model, setting.validation, attack, seed=setting.run.seed)
-        row["validation_robust"] = float(flags.double().mean())
-        best = all(row["validation_robust"] > earlier["validation_robust"] for earlier in rows)
-    return row | {"best": best}
+    measured = validate(setting, epoch.model)
+    best = not measured or all(measured["validation_robust"] > earlier["validation_robust"] for earlier in rows)
+    return row | measured | {"best": best}
 
 
 def _sentence(row: dict[str, Any], epochs: int) -> str:

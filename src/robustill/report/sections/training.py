@@ -12,8 +12,8 @@ from robustill.report.tables import Cell, Column, Table, named_records
 QUANTITIES = {
     "validation_robust": ("Validation, under attack", "accuracy (%)", 100.0),
     "validation_clean": ("Validation, clean", "accuracy (%)", 100.0),
-    "train_robust_accuracy": ("Training, under attack", "accuracy (%)", 100.0),
     "loss": ("Training loss", "loss", 1.0),
+    "remainder": ("Remainder of the linearisation, uniform noise", "share of the output", 1.0),
 }
 """Field of metrics.jsonl -> title, axis, scale."""
 
