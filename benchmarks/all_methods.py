@@ -18,8 +18,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from rich.console import Console
-
 from robustill.attacks import PGD, Linf
 from robustill.component import find
 from robustill.data.augmentation import CropFlip
@@ -33,11 +31,9 @@ from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
 from robustill.models import SmallCNN
 from robustill.objectives import IGDM, Method, StudentCE
-from robustill.progress import Bar
 from robustill.results import RunDirectory
 from robustill.run import Run
-from robustill.setting import prepare, use_threads
-from robustill.train import begin, conduct
+from robustill.train import complete
 
 METHODS = [parse(f"{name}()", Method) for name in find("robustill.methods", Method)]
 ALPHA = 10.0
@@ -97,20 +93,12 @@ def _run(data: str, method: Method, *, epochs: int, student: SmallCNN) -> Run:
 
 def finish(directory: Path, run: Run) -> str:
     """Trains and measures a run, or what is left of it."""
-    use_threads(1)
     target = RunDirectory(directory)
     if target.evaluations():
         return f"{directory.name}: was there"
-    setting = prepare(run)
-    if not target.settings_file.exists():
-        begin(setting, directory)
-    quiet = Console(quiet=True)
-    conduct(setting, target, Bar(1, quiet), quiet)
-    done = measure_run(target)["last"]
-    robust = done.accuracies["pgd20"]
-    return (
-        f"{directory.name}: {done.accuracies['clean'].accuracy:.2%} clean, {robust.accuracy:.2%} PGD-20, n {robust.n}"
-    )
+    done = measure_run(complete(run, directory))["last"]
+    shares = ", ".join(f"{share.accuracy:.2%} {name}" for name, share in done.accuracies.items())
+    return f"{directory.name}: {shares}, n {done.accuracies['clean'].n}"
 
 
 def main() -> None:

@@ -65,6 +65,16 @@ def resume(directory: Path, *, console: Console | None = None) -> RunDirectory:
     return target
 
 
+def complete(run: Run, directory: Path, *, console: Console | None = None) -> RunDirectory:
+    """Trains a run that may have been begun before: from the start, from its last epoch, or not at all if it is done.
+
+    Raises:
+        ValueError: as :func:`train` and :func:`resume`.
+    """
+    begun = RunDirectory(directory).settings_file.is_file()
+    return resume(directory, console=console) if begun else train(run, directory, console=console)
+
+
 def check_free(directory: Path, *, overwrite: bool, mark: str = "run.yaml") -> None:
     """Refuses a directory that holds something, unless it may be replaced and ``mark`` shows that it is what it was."""
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
@@ -84,14 +94,20 @@ def check_free(directory: Path, *, overwrite: bool, mark: str = "run.yaml") -> N
 
 
 def begin(setting: Setting, directory: Path) -> RunDirectory:
-    """Makes the directory of a run (in place of the run that was there) with what is known before the first step."""
-    target, rows = RunDirectory(directory), protocol(setting)  # what may fail comes before the first file
+    """Makes the directory of a run (in place of the run that was there) with what is known before the first step.
+
+    It appears at once and whole: whatever interrupts this, a directory with a run.yaml can be resumed.
+    """
+    rows = protocol(setting)  # what may fail comes before the first file
+    staged = directory.with_name(f".{directory.name}.new")
+    shutil.rmtree(staged, ignore_errors=True)
+    write_text(RunDirectory(staged).settings_file, setting.run.to_yaml())
+    write_json(staged / "environment.json", environment())
+    write_json(staged / "protocol.json", rows)
     if directory.exists():
         shutil.rmtree(directory)
-    write_text(target.settings_file, setting.run.to_yaml())
-    write_json(directory / "environment.json", environment())
-    write_json(directory / "protocol.json", rows)
-    return target
+    staged.rename(directory)
+    return RunDirectory(directory)
 
 
 def read_run(file: Path) -> Run:
