@@ -8,7 +8,7 @@ from torch import Generator
 
 from robustill.attacks import PGD, Attack, Clean, Linf, Start
 from robustill.attacks.base import Loss
-from robustill.cost import Passes, cost, forward_macs
+from robustill.cost import CountingNetwork, Passes, cost, forward_macs
 from robustill.expression import parse
 from robustill.objectives import Method
 from robustill.types import Images
@@ -59,7 +59,7 @@ def test_terms_share_what_they_evaluate(text: str, student: int, teacher_before:
     """RSLAD + IGDM: 3 student and 3 teacher forwards, T(x) among them; AdaAD + IGDM: 2 and 2."""
     assert outer_step(text) == ((student, student), teacher_before, teacher_after)
     counted = cost(parse(text, Method), TEN_STEPS)
-    assert counted.outer_student == Passes(forwards=student, backwards=student)
+    assert counted.outer_student == Passes(forwards=student, backwards=student, to_weights=student)
     assert counted.inner_teacher.forwards == teacher_before
     assert counted.outer_teacher == Passes(forwards=teacher_after)
 
@@ -81,6 +81,24 @@ def test_terms_share_what_they_evaluate(text: str, student: int, teacher_before:
 def test_units_are_the_known_minimum(text: str, own: int, of_teacher: int, ratio: float) -> None:
     """Ten steps. Every step: a student forward and its input backward; every outer forward: a full backward, 1 + 2."""
     assert cost(parse(text, Method), TEN_STEPS).units(ratio) == pytest.approx(own + of_teacher * ratio)
+
+
+def test_passes_add_up_and_multiply() -> None:
+    one = Passes(forwards=1, backwards=2, to_weights=3, double_backwards=4)
+    assert one + one == one * 2 == Passes(forwards=2, backwards=4, to_weights=6, double_backwards=8)
+    assert (one * 10).units == 10 * one.units == 10 * (1 + 2 + 3 + 3 * 4)
+
+
+def test_a_gradient_of_the_image_alone_is_no_full_backward() -> None:
+    """Whether the weights are frozen or only not asked for, as in other people's attacks."""
+    network, image = CountingNetwork(0), images(2, 1, 2, 2).requires_grad_()
+    torch.autograd.grad(network(image).sum(), image)
+    assert network.take() == Passes(forwards=2, backwards=2)
+    network(image.detach()).sum().backward()
+    assert network.take() == Passes(forwards=2, backwards=2, to_weights=2)
+    network.requires_grad_(False)
+    network(image).sum().backward()
+    assert network.take() == Passes(forwards=2, backwards=2)
 
 
 @pytest.mark.parametrize("steps", [1, 7])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from robustill.attacks.base import Attack, frozen
@@ -14,7 +14,7 @@ from robustill.training.awp import AWP
 from robustill.training.step import descend
 from robustill.types import Images, Logits
 
-__all__ = ["Cost", "Passes", "cost", "forward_macs"]
+__all__ = ["Cost", "CountingNetwork", "Passes", "cost", "forward_macs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,17 +24,34 @@ class Passes:
     Attributes:
         forwards: evaluations of an image.
         backwards: gradients that came back to its logits.
+        to_weights: those of them that went on to the weights, and not to the image alone.
         double_backwards: input gradients that were kept to be descended, as ``DirectGradient`` does.
     """
 
     forwards: int = 0
     backwards: int = 0
+    to_weights: int = 0
     double_backwards: int = 0
+
+    def __add__(self, other: Passes) -> Passes:
+        return Passes(**{name: value + getattr(other, name) for name, value in vars(self).items()})
+
+    def __mul__(self, times: int) -> Passes:
+        return Passes(**{name: value * times for name, value in vars(self).items()})
+
+    @property
+    def units(self) -> int:
+        """In forwards of this network: a backward to the input costs 1, a full one 2.
+
+        An input gradient that is descended costs 3, itself and its own full backward, besides the backward through the
+        logits that it shares with the rest of the loss.
+        """
+        return self.forwards + self.backwards + self.to_weights + 3 * self.double_backwards
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """The passes of one training step: the attack's, with input gradients only, and the outer step's."""
+    """The passes of one training step: those of the attack and those of the outer step."""
 
     inner_student: Passes
     inner_teacher: Passes
@@ -43,20 +60,16 @@ class Cost:
     natural_teacher: Passes = Passes()
 
     def units(self, teacher_ratio: float, natural_ratio: float | None = None) -> float:
-        """In student forwards: a backward to the input costs 1, a full one 2; a teacher's its ratio times that.
-
-        A student's input gradient that is descended costs 3, itself and its own full backward, besides the backward
-        through the logits that it shares with the rest of the loss.
+        """In student forwards.
 
         Args:
             teacher_ratio: a teacher forward over a student forward, in multiply-accumulates (:func:`forward_macs`).
             natural_ratio: the same of a second teacher; None is the first one's.
         """
-        inner, outer = self.inner_student, self.outer_student
-        student = inner.forwards + inner.backwards + outer.forwards + 2 * outer.backwards + 3 * outer.double_backwards
-        teacher = sum(passes.forwards + passes.backwards for passes in (self.inner_teacher, self.outer_teacher))
-        natural = self.natural_teacher.forwards + self.natural_teacher.backwards
-        return student + teacher_ratio * teacher + (teacher_ratio if natural_ratio is None else natural_ratio) * natural
+        natural_ratio = teacher_ratio if natural_ratio is None else natural_ratio
+        teacher = self.inner_teacher.units + self.outer_teacher.units
+        student = self.inner_student.units + self.outer_student.units
+        return student + teacher_ratio * teacher + natural_ratio * self.natural_teacher.units
 
     @property
     def needs_teacher(self) -> bool:
@@ -67,7 +80,7 @@ class Cost:
         return self.natural_teacher.forwards > 0
 
 
-class _Counting(nn.Module):
+class CountingNetwork(nn.Module):
     """A linear network on 2x2 images that counts the images it sees and the gradients that come back."""
 
     def __init__(self, seed: int) -> None:
@@ -76,27 +89,24 @@ class _Counting(nn.Module):
         self.passes = Passes()
 
     def forward(self, x: Images) -> Logits:
-        self._add(forwards=len(x))
-        logits = x.flatten(1) @ self.weight
+        self.passes += Passes(forwards=len(x))
+        weight = self.weight.view_as(self.weight)  # one for each forward: its hook runs where its gradient is wanted
+        logits = x.flatten(1) @ weight
+        if weight.requires_grad:
+            weight.register_hook(lambda _: self._count(Passes(to_weights=len(x))))
         if logits.requires_grad:
-            logits.register_hook(self._count_backward)
+            logits.register_hook(lambda _: self._count_backward(len(x)))
         return logits
 
-    def _count_backward(self, gradient: Tensor) -> None:
-        if torch.is_grad_enabled():  # only where the gradient is itself to be differentiated
-            self._add(double_backwards=len(gradient))
-        else:
-            self._add(backwards=len(gradient))
+    def _count_backward(self, images: int) -> None:
+        # With gradients enabled the gradient is itself to be differentiated
+        self._count(Passes(double_backwards=images) if torch.is_grad_enabled() else Passes(backwards=images))
 
-    def _add(self, *, forwards: int = 0, backwards: int = 0, double_backwards: int = 0) -> None:
-        self.passes = Passes(
-            forwards=self.passes.forwards + forwards,
-            backwards=self.passes.backwards + backwards,
-            double_backwards=self.passes.double_backwards + double_backwards,
-        )
+    def _count(self, passes: Passes) -> None:
+        self.passes += passes
 
     def take(self) -> Passes:
-        """The passes since the last call, per image of a batch of one."""
+        """The passes since the last call; for a batch of one these are the passes per image."""
         passes, self.passes = self.passes, Passes()
         return passes
 
@@ -114,7 +124,7 @@ def cost(
     Raises:
         ValueError: the method and the other choices do not fit each other.
     """
-    student, teacher, natural = _Counting(0), _Counting(1).eval(), _Counting(2).eval()
+    student, teacher, natural = CountingNetwork(0), CountingNetwork(1).eval(), CountingNetwork(2).eval()
     inner: list[Passes] = []
 
     class Noting(Attack):

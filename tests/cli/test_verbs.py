@@ -1,4 +1,4 @@
-"""evaluate, report, list and cost: what they write and print when all is well."""
+"""evaluate, report and list: what they write and print when all is well."""
 
 from __future__ import annotations
 
@@ -185,28 +185,3 @@ def test_a_long_name_is_never_cut(capsys: pytest.CaptureFixture[str], monkeypatc
     assert command("list", "teachers") == 0
     lines = capsys.readouterr().out.splitlines()
     assert set(list_teachers()) <= {re.split("  +", line)[0] for line in lines}
-
-
-# cost
-
-
-@pytest.mark.parametrize(
-    ("method", "table", "units"),
-    [
-        ("PGDAT()", [10, 10, 0, 0, 1, 1, 0, 0], 23.0),
-        ("RSLAD() + IGDM(alpha=10)", [10, 10, 1, 0, 3, 3, 2, 0], 29 + 9.4 * 3),
-        ("AdaAD() + IGDM(alpha=70)", [10, 10, 10, 10, 2, 2, 2, 0], 26 + 9.4 * 22),
-    ],
-)
-def test_costs(method: str, table: list[int], units: float, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("cost", method) == 0
-    text = capsys.readouterr().out
-    rows = [line.split()[-2:] for line in text.splitlines() if line.strip().startswith(("attack,", "outer step,"))]
-    assert [int(number) for row in rows for number in row] == table
-    assert f"{units:.1f} student forwards" in text and method in text
-
-
-def test_costs_of_another_attack_and_teacher(capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--attack", "PGD(budget=Linf(8/255), steps=2, step_size=2/255)", "--teacher-ratio", "1"]
-    assert command("cost", "RSLAD()", *words) == 0
-    assert "11.0 student forwards" in capsys.readouterr().out  # 2 + 2, 2 + 2·2 and one of the teacher

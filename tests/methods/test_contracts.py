@@ -146,6 +146,7 @@ def test_passes_are_as_many_as_cost_says(method: Method) -> None:
     counted = cost(method, ATTACK)
     assert total(student) == plus(counted.inner_student, counted.outer_student)
     assert total(teacher) == plus(counted.inner_teacher, counted.outer_teacher)
+    assert total(natural) == plus(counted.natural_teacher, Passes())
 
 
 def total(network: Counting) -> tuple[float, float]:

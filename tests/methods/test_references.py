@@ -21,7 +21,7 @@ from robustill.methods.kd import KD
 from robustill.methods.mart import MART
 from robustill.methods.natural import Natural
 from robustill.methods.saad import SAAD
-from robustill.objectives import IGDM, EntropyWeight, Method, Switched
+from robustill.objectives import IGDM, EntropyWeight, Method, StudentCE, Switched
 from tests.networks import conv_net, frozen_teacher, images, labels
 from tests.reference import adaiad, akd, ard, iad, kd, mart, saad
 
@@ -90,6 +90,8 @@ CASES: list[tuple[Method, PGD, Step]] = [
     (Natural(), DEFAULT, lambda student, _t, _n, x, y, noise, **settings: kd.natural(student, x, y)),
     (KD(), DEFAULT, clean(kd.kd, alpha=1.0, temperature=30.0)),
     (KD(imitation=0.7, temperature=4.0), DEFAULT, clean(kd.kd, alpha=0.7, temperature=4.0)),
+    (Natural(inner=StudentCE()) + TERM, DEFAULT, robust(kd.natural_with_igdm, weight=WEIGHT)),
+    (KD(inner=StudentCE()) + TERM, DEFAULT, robust(kd.kd_with_igdm, weight=WEIGHT)),
     (MART(offset=0.0001), OLD, robust(mart.step, beta=5.0, offset=0.0001)),
     (MART(trade_off=6.0), DEFAULT, robust(mart.step, beta=6.0, offset=0.0)),
     (MART() + TERM, DEFAULT, robust(mart.step, beta=5.0, offset=0.0, weight=WEIGHT)),
@@ -118,6 +120,7 @@ CASES: list[tuple[Method, PGD, Step]] = [
         DEFAULT,
         robust(adaiad.step, epoch=EPOCH - 1, begin=3, weight=WEIGHT),
     ),
+    (SAAD(bn_parity=(1, -1, 0)), DEFAULT, robust(saad.step, weight=0.0, beta=0.0)),
     (SAAD(bn_parity=(1, -1, 0)) + TERM, DEFAULT, robust(saad.step, weight=WEIGHT, beta=0.0)),
     (SAAD(weight=entropy(clean=0.2)) + TERM, DEFAULT, robust(saad.step, weight=WEIGHT, beta=0.2)),
     (SAAD(weight=entropy(clean=0.5, order=2.0)) + TERM, DEFAULT, robust(saad.step, weight=WEIGHT, beta=0.5, order=2.0)),
@@ -190,9 +193,10 @@ def test_loss_gradients_and_buffers_are_the_published_ones(
             optimizer.step()
 
 
-def test_every_method_beside_the_spine_has_a_reference() -> None:
-    named = {type(method).__name__ for method, _, _ in CASES}
-    assert named == {"Natural", "KD", "MART", "ARD", "AKD", "IAD", "IAD2", "AdaIAD", "SAAD"}
+def test_every_method_beside_the_spine_has_a_reference_alone_and_with_igdm() -> None:
+    cases = {(type(method).__name__, bool(method.terms)) for method, _, _ in CASES}
+    names = ("Natural", "KD", "MART", "ARD", "AKD", "IAD", "IAD2", "AdaIAD", "SAAD")
+    assert cases == {(name, with_igdm) for name in names for with_igdm in (False, True)}
 
 
 def test_a_weight_composes_with_a_method_that_knows_nothing_of_it() -> None:

@@ -40,14 +40,22 @@ def of_both(step: Callable[..., Tensor]) -> Step:
     return lambda student, teacher, x, _, noise, settings: step(student, teacher, x, noise=noise, **settings)
 
 
+def of_both_and_labels(step: Callable[..., Tensor], alpha: float, **values: float) -> Step:
+    return lambda student, teacher, x, y, noise, settings: step(
+        student, teacher, x, y, noise=noise, weight=alpha * SHARE, **values, **settings
+    )
+
+
 def weighted(step: Callable[..., Tensor], alpha: float, beta: float = 1.0, gamma: float = 1.0) -> Step:
     return of_both(partial(step, alpha=alpha, beta=beta, gamma=gamma, share=SHARE))
 
 
 CASES: list[tuple[Method, PGD, Step]] = [
-    (PGDAT(attack_mode="train"), DEFAULT, of_student(partial(pgd_at.step, attack_in_train_mode=True))),
-    (PGDAT(), DEFAULT, of_student(partial(pgd_at.step, attack_in_train_mode=False))),
+    (PGDAT(attack_mode="train", bn_parity=(1, 1)), DEFAULT, of_student(partial(pgd_at.step, in_train_mode=True))),
+    (PGDAT(), DEFAULT, of_student(partial(pgd_at.step, in_train_mode=False))),
+    (PGDAT() + IGDM(alpha=100), DEFAULT, of_both_and_labels(pgd_at.step_with_igdm, 100)),
     (TRADES(bn_parity=(0, 1, 0)), TRADES_ATTACK, of_student(partial(trades.step, beta=6.0))),
+    (TRADES() + IGDM(alpha=20), DEFAULT, of_both_and_labels(trades.step_with_igdm, 20, beta=6.0)),
     (RSLAD(), DEFAULT, of_both(rslad.step)),
     (RSLAD(bn_parity=(1, 1, 0, -1)) + IGDM(alpha=10), DEFAULT, weighted(rslad.step_with_igdm, 10)),
     (
@@ -55,8 +63,8 @@ CASES: list[tuple[Method, PGD, Step]] = [
         DEFAULT,
         weighted(rslad.step_with_igdm, 10, 0.5, 0.25),
     ),
-    (AdaAD(bn_parity=(1, 0), scale=0.1), DEFAULT, of_both(partial(adaad.step, reduction=elementwise_mean))),
-    (AdaAD(bn_parity=(1, 0)), DEFAULT, of_both(partial(adaad.step, reduction=batchmean))),
+    (AdaAD(bn_parity=(0, 1), scale=0.1), DEFAULT, of_both(partial(adaad.step, reduction=elementwise_mean))),
+    (AdaAD(bn_parity=(0, 1)), DEFAULT, of_both(partial(adaad.step, reduction=batchmean))),
     (AdaAD(bn_parity=(1, 0, -1, 1)) + IGDM(alpha=70), DEFAULT, weighted(adaad.step_with_igdm, 70)),
 ]
 every_case = pytest.mark.parametrize(("method", "attack", "reference"), CASES, ids=[repr(case[0]) for case in CASES])
@@ -112,6 +120,11 @@ def test_loss_gradients_and_buffers_are_the_published_ones(
         compare(ours, theirs, dtype, buffers=True)
         for optimizer in optimizers:
             optimizer.step()
+
+
+def test_every_method_of_the_spine_has_a_reference_alone_and_with_igdm() -> None:
+    cases = {(type(method).__name__, bool(method.terms)) for method, _, _ in CASES}
+    assert cases == {(name, with_igdm) for name in ("PGDAT", "TRADES", "RSLAD", "AdaAD") for with_igdm in (False, True)}
 
 
 @pytest.mark.parametrize(

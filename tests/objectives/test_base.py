@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import operator
+import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
 from robustill.attacks import PGD, Gaussian, Linf, Uniform, Zero
+from robustill.expression import parse
 from robustill.methods.adaad import AdaAD
 from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
 from robustill.methods.trades import TRADES
-from robustill.objectives import IGDM, Line, StudentCE, TeacherCleanKL, cross_entropy
+from robustill.objectives import IGDM, Line, Method, StudentCE, TeacherCleanKL, cross_entropy
 from tests.networks import Counting, conv_net, frozen_teacher, images, labels, modes
 
 ATTACK = PGD(budget=Linf(8 / 255), steps=2, step_size=2 / 255)
@@ -48,6 +52,23 @@ def test_only_terms_can_be_added(other: Any) -> None:
         operator.add(RSLAD(), other)
     with pytest.raises(TypeError):
         operator.add(IGDM(alpha=1), other)
+
+
+@pytest.mark.parametrize("other", [PGDAT(), PGDAT() + IGDM(alpha=1)], ids=repr)
+def test_a_method_is_no_term_of_another_by_any_way(other: Method) -> None:
+    message = r"terms requires what can be added to a method, .* Found: PGDAT\(\).* two of them do not add up"
+    with pytest.raises(ValueError, match=message):
+        RSLAD(terms=(IGDM(alpha=1), other))
+    with pytest.raises(ValueError, match=message):
+        replace(RSLAD(), terms=(other,))
+    with pytest.raises(ValueError, match=message):
+        parse("RSLAD(terms=(PGDAT(),))", Method)
+
+
+def test_terms_may_be_given_as_a_field_too_and_survive_a_copy() -> None:
+    method = RSLAD(terms=(IGDM(alpha=1),))
+    assert method == RSLAD() + IGDM(alpha=1) == parse("RSLAD(terms=(IGDM(alpha=1),))", Method)
+    assert copy.deepcopy(method) == copy.copy(method) == pickle.loads(pickle.dumps(method)) == method
 
 
 def test_the_loss_is_the_mean_at_the_attacked_images_with_the_clean_statistics_of_train_mode() -> None:

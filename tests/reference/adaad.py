@@ -1,7 +1,6 @@
 """AdaAD: the attack's gradient also through its target T(x'); with IGDM as in IGDM's code. λ = 1 in both.
 
-Both codes evaluate T(x) and S(x) for the branch that λ = 1 multiplies by 0. That the authors' own code makes S(x)
-after S(x') is an assumption: the order there is not documented.
+Both codes evaluate T(x) and S(x) for the branch that λ = 1 multiplies by 0; the authors' own makes S(x) before S(x').
 """
 
 from __future__ import annotations
@@ -48,10 +47,11 @@ def step(
     steps: int,
     reduction: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """Outer forwards: S(x'), S(x). CIFAR-10: the elementwise mean; CIFAR-100: the batchmean."""
+    """Outer forwards: S(x), S(x'). CIFAR-10: the elementwise mean; CIFAR-100: the batchmean."""
     x_adv = attack(student, teacher, x, noise=noise, epsilon=epsilon, step_size=step_size, steps=steps)
-    adversarial = reduction(divergence(evaluated(teacher, x_adv), student(x_adv)))
-    clean = reduction(divergence(evaluated(teacher, x), student(x)))
+    s_clean, s_adv = student(x), student(x_adv)
+    adversarial = reduction(divergence(evaluated(teacher, x_adv), s_adv))
+    clean = reduction(divergence(evaluated(teacher, x), s_clean))
     return 1.0 * adversarial + 0.0 * clean
 
 

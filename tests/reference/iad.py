@@ -1,6 +1,7 @@
 """IAD-I and IAD-II as in their code, epochs counted from 0; and IAD-I as in its paper, the teacher's term weighted.
 
-S(x') twice in IAD-I, the second for nothing; S(x) once for the introspection and once for a cross-entropy of weight 0.
+IAD-I: S(x') twice, the second for nothing; S(x) once for the introspection and once for a cross-entropy of weight 0.
+IAD-II: T(x') twice, once as the target and once as the guide.
 """
 
 from __future__ import annotations
@@ -80,8 +81,9 @@ def second(
     first_share, second_share, tau = 0.5, 0.25, temperature
     x_adv = labels_attack(student, x, y, noise, train_mode=True, clip=False, **settings)
     adversarial = student(x_adv)
+    target = evaluated(teacher, x_adv)
     guide = evaluated(teacher, x_adv)
-    robust = divergence(guide / tau, adversarial / tau).sum(1)
+    robust = divergence(target / tau, adversarial / tau).sum(1)
     standard = batchmean(divergence(evaluated(natural, x_adv) / tau, adversarial / tau))
     if epoch >= begin:
         trust = true_probability(guide, y) ** BETA

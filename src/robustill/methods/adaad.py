@@ -5,10 +5,12 @@ Distillation. CVPR 2023.
     inner:  KL(T(x') ‖ S(x')), from Gaussian(0.001), the gradient flowing through the teacher as well
 
 No labels. ``AdaAD(inner=StudentCE())`` is the row "w/o T_in" of IGDM's Table 3: the attack without the teacher, at a
-fraction of the cost. Deviations: the authors' code averages over classes too on CIFAR-10 (a factor 0.1:
-``scale=0.1``) and not on CIFAR-100; the IGDM code does not. Both codes evaluate S(x) and T(x) at λ = 1 too, where
-they serve only BatchNorm: the authors' makes S(x), S(x'), ``AdaAD(bn_parity=(0, 1))``; IGDM's S(x + δ), S(x), S(x - δ),
-S(x'), ``AdaAD(bn_parity=(1, 0, -1, 1)) + IGDM(alpha=70)``.
+fraction of the cost.
+
+Deviations: the authors' code averages over classes too on CIFAR-10 (a factor 0.1: ``scale=0.1``) and not on CIFAR-100;
+the IGDM code does not. Both codes evaluate S(x) and T(x) at λ = 1 too, where they serve only BatchNorm: the authors'
+makes S(x), S(x'), ``AdaAD(bn_parity=(0, 1))``; IGDM's S(x + δ), S(x), S(x - δ), S(x'),
+``AdaAD(bn_parity=(1, 0, -1, 1)) + IGDM(alpha=70)``.
 """
 
 from __future__ import annotations

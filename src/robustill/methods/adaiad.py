@@ -4,9 +4,10 @@ Distillation. CVPR 2023. (AdaIAD: AdaAD with the introspection of IAD.)
     outer:  τ² KL(T(x')/τ ‖ S(x')/τ) + (1 - w) · KL(S(x) ‖ S(x')),    w = p_T(y | x')^trust, trust = 0.1, τ = 30
     inner:  KL(T(x') ‖ S(x')), from Gaussian(0.001), the gradient flowing through the teacher as well
 
-During the first ``begin`` of the run the second term is left out: 0.3 is ``epoch >= 60`` of 200, counted from 0. This
-is the authors' code. IAD's paper weights the teacher's term by w; this code does not (``weighted_teacher=True`` does).
-The code evaluates S(x) more often than needed, for BatchNorm alone::
+During the first ``begin`` of the run the second term is left out: 0.3 is ``epoch >= 60`` of 200, counted from 0.
+
+Deviations: the loss is that of the authors' code. IAD's paper weights the teacher's term by w, and this code does not
+(``weighted_teacher=True`` does). The code evaluates S(x) more often than needed, for BatchNorm alone::
 
     AdaIAD(bn_parity=Switched(begin=0.3, before=(0, 1, 0), after=(0, 1, 0, 0)))
 """

@@ -4,8 +4,10 @@ arXiv 2203.07159.
     outer:  α · CE(S(x'), softmax(T)) + (1 - α) · CE(S(x'), y)            inner:  CE(S(x'), y), from a uniform point
 
 The label is mixed with the teacher's prediction. ``imitation`` is α; its value on CIFAR is in no released code, so the
-default 0.5 is ours, and nobody's published setting. In the authors' code the teacher sees x' (``teacher_image=
-"adversarial"``); IGDM, whose tables have an AKD, released no code of it, so which image it used is unknown.
+default 0.5 is ours, and nobody's published setting.
+
+Deviations: none from the authors' code, in which the teacher sees x'. IGDM, whose tables have an AKD, released no code
+of it, so which image it used is unknown; ``teacher_image="clean"`` is T(x).
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
     outer:  α · scale · T² KL(T(x)/T ‖ S(x')/T) + (1 - α) · CE(S(x), y), T = 30, α = 1
     inner:  CE(S(x'), y), from a uniform point of the budget
 
-``imitation`` is α. Deviations, as the authors' code has them: the KL is averaged over classes too, a factor of one over
+``imitation`` is α.
+
+Deviations, as the authors' code has them: the KL is averaged over classes too, a factor of one over
 their number, ``scale=0.1`` on CIFAR-10 and ``scale=0.01`` on CIFAR-100 (the paper's plain KL is ``scale=1``); the
 attack runs in train mode, of which the paper does not speak, from a start that is not clipped; S(x) is evaluated at
 α = 1 too, where it serves only BatchNorm. Together::

@@ -5,10 +5,15 @@ ICLR 2022, arXiv 2106.04928. (IAD-II, with a naturally trained second teacher N.
             + n · τ² KL(N(x')/τ ‖ S(x')/τ),    w = p_T(y | x')^trust, a = 0.5, n = 0.25, trust = 0.1, τ = 1
     inner:  CE(S(x'), y), from a uniform point of the budget
 
-This is the authors' code: both teachers see x', and the robust one's term is weighted, unlike in their IAD-I. During
-the first ``begin`` of the run w is 1 (0.2: ``epoch >= 40`` of 200, counted from 0). Two deviations of the code are
-left to fields: the attack in train mode, from a start that is not clipped (``attack_mode="train"``,
-``start=Uniform(clip=False)``). It makes no forward for BatchNorm alone.
+Both teachers see x', and the robust one's term is weighted, unlike in the code of IAD-I. During the first ``begin`` of
+the run w is 1 (0.2: ``epoch >= 40`` of 200, counted from 0).
+
+Deviations: the loss is that of the authors' code, which attacks in train mode, from a start that is not clipped; it
+makes no forward for BatchNorm alone::
+
+    IAD2(attack_mode="train", start=Uniform(clip=False))
+
+In one version of it the second term begins at once, ``begin=0.0``.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@
 Distillation on clean images. ``imitation`` is α. The paper prints no values for images of this kind: the defaults,
 T = 30 and α = 1, are those of the comparison in ARD's paper, so that ``KD()`` and ``ARD()`` differ in the image alone.
 A term that needs a perturbation needs an attack: ``KD(inner=StudentCE()) + IGDM(alpha=10)``.
+
+Deviations: none; there is no authors' code.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Wang, Zou, Yi, Bailey, Ma, Gu: Improving Adversarial Robustness Requires Revisiting Misclassified Examples.
 ICLR 2020.
 
-    outer:  BCE(S(x'), y) + trade_off · (1 - p_y(x)) · KL(S(x) ‖ S(x')),    p = softmax(S)
+    outer:  BCE(S(x'), y) + trade_off · (1 - p_y(x)) · KL(S(x) ‖ S(x')),    p = softmax(S),
             BCE(S(x'), y) = -log p_y(x') - log(1 - p_k(x') + offset), k the likeliest wrong class
     inner:  CE(S(x'), y), from Gaussian(0.001)
 
 No teacher. Gradients flow through every factor. ``trade_off`` is their λ, 5 (the default of their function is 6).
-Deviation: the authors' code adds 0.0001 to the second logarithm, ``offset=0.0001``, which takes the gradient away from
+
+Deviations: the authors' code adds 0.0001 to the second logarithm, ``offset=0.0001``, which takes the gradient away from
 images that are as wrong as can be; the paper has 0. Their code also adds 1e-12 and 1e-7 where logarithms and factors
 are taken here from log-probabilities and need nothing. It perturbs by 0.031 in steps of 0.007.
 """

@@ -1,9 +1,11 @@
-"""Ordinary training on clean images, the baseline without an attack.
+"""Ordinary training on clean images, the baseline without an attack. It has no paper.
 
     outer:  CE(S(x), y)            inner:  none
 
 For naturally trained teachers (IAD-II has one) and for comparisons. ``robustill train --method "Natural()" --attack
 "Clean()"`` also chooses the best epoch by clean accuracy; with an attack it is chosen by the accuracy under it.
+
+Deviations: none.
 """
 
 from __future__ import annotations

@@ -3,8 +3,15 @@ ICLR 2018, arXiv 1706.06083.
 
     outer:  CE(S(x'), y)            inner:  CE(S(x'), y), from a uniform point of the budget
 
-Adversarial training without a teacher. Deviations: the attack runs in eval mode, as in the later distillation codes;
-robust_overfitting's code attacks in train mode, ``PGDAT(attack_mode="train")``.
+Adversarial training without a teacher.
+
+Deviations of robust_overfitting, the code that is most used: it attacks in train mode (here in eval mode, as the later
+distillation codes do) and evaluates S(x') once more after the attack, for BatchNorm alone::
+
+    PGDAT(attack_mode="train", bn_parity=(1, 1))
+
+It also evaluates S(x) in train mode after every step of the optimizer, for its log; the running statistics that this
+leaves are not reproduced.
 """
 
 from __future__ import annotations

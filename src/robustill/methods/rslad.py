@@ -1,11 +1,13 @@
 """Zi, Zhao, Ma, Jiang: Revisiting Adversarial Robustness Distillation: Robust Soft Labels Make Student Better.
 ICCV 2021, arXiv 2108.07969.
 
-    outer:  scale · ( 5/6 KL(T(x) ‖ S(x')) + 1/6 KL(T(x) ‖ S(x)) )            inner:  KL(T(x) ‖ S(x')), from
-    Gaussian(0.001)
+    outer:  scale · ( 5/6 KL(T(x) ‖ S(x')) + 1/6 KL(T(x) ‖ S(x)) )
+    inner:  KL(T(x) ‖ S(x')), from Gaussian(0.001)
 
-No labels. Deviations: the paper has no scale; the authors' code averages over classes too, which is a factor 0.1 on
-CIFAR-10 and, with the correction that its README asks for, on CIFAR-100. The published α of RSLAD + IGDM and the
+No labels.
+
+Deviations: the paper has no scale, ``scale=1.0``; the authors' code averages over classes too, which is a factor 0.1
+on CIFAR-10 and, with the correction that its README asks for, on CIFAR-100. The published α of RSLAD + IGDM and the
 learning rates belong to 0.1, so that is the default. The IGDM code evaluates S(x + δ) again after S(x'):
 ``RSLAD(bn_parity=(1, 1, 0, -1)) + IGDM(alpha=10)``.
 """

@@ -8,9 +8,11 @@ TMLR 2026, arXiv 2512.10275.
 The IGDM term is added as to every method, and weighted with the rest: the paper's SAAD is ``SAAD() + IGDM(alpha=1)`` on
 CIFAR-10, with 20 on CIFAR-100 (10 in a comment of the code) and 10 on Tiny-ImageNet; SAAD-C has β = 0.2 on CIFAR-10,
 0.5 elsewhere, ``SAAD(weight=EntropyWeight(clean=0.2))``. It trains with ``average=SWA(begin=0.47)``, from epoch 95 of
-200. Deviations of the authors' code: IGDM at x ± δ, where Eq. 11 has x + δ and x (``IGDM(gamma=0)``); ŵ within the
-batch (``EntropyWeight(normalize="batch")``); weight decay 2e-4 for the paper's 5e-4; with β = 0 it still evaluates
-S(x), after S(x') and S(x - δ), for BatchNorm alone: ``bn_parity=(1, -1, 0)``.
+200.
+
+Deviations of the authors' code: IGDM at x ± δ, where Eq. 11 has x + δ and x (``IGDM(gamma=0)``); ŵ within the
+batch (``weight=EntropyWeight(normalize="batch")``); weight decay 2e-4 for the paper's 5e-4; with β = 0 it still
+evaluates S(x), after S(x') and S(x - δ), for BatchNorm alone: ``bn_parity=(1, -1, 0)``.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Generator, nn
 
@@ -59,6 +59,16 @@ class Method(Objective, ABC):
     bn_parity: tuple[float, ...] | Switched = ()
     weight: SampleWeight | None = None
     terms: tuple[Objective, ...] = ()
+
+    def __new__(cls, **fields: Any) -> Method:
+        """Refuses what ``+`` refuses; ``__post_init__`` is left to the subclasses."""
+        for term in fields.get("terms", ()):
+            if not isinstance(term, Objective) or isinstance(term, Method):
+                raise ValueError(
+                    f"terms requires what can be added to a method, such as IGDM(alpha=10). Found: {term!r}. "
+                    "A method has an attack of its own, so two of them do not add up."
+                )
+        return super().__new__(cls)
 
     @abstractmethod
     def outer(self, line: Line) -> PerSample:
