@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustill.attacks import PGD, Attack, Budget, Gaussian, Linf, Uniform
+from robustill.attacks import PGD, Adversary, Attack, Budget, Gaussian, Linf, Uniform
 from robustill.component import Component, find, in_full, spelled, write
 from robustill.methods.adaad import AdaAD
 from robustill.objectives import IGDM, Method, StudentCE
@@ -160,6 +160,7 @@ def test_final_classes_are_found_by_kind_in_alphabetical_order() -> None:
     assert set(find("robustill.attacks", Budget)) == {"L1", "L2", "Linf"}
     assert "Attack" not in find("robustill.attacks", Attack)  # abstract
     assert "IGDM" not in find("robustill.methods", Component)  # imported there, defined elsewhere
+    assert not {"Foreign", "Transfer"} & set(find("robustill.attacks", Adversary))  # they hold what no text can say
 
 
 def test_a_module_that_is_put_into_a_package_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

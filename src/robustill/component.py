@@ -67,11 +67,14 @@ def write(value: object) -> str:
 
 
 def in_full(component: Component) -> str:
-    """A component with every field that holds something, defaults too: what was meant, whatever a later default is."""
+    """A component with every field that holds something, defaults too: what was meant, whatever a later default is.
+
+    A field that is no part of equality, such as a network, is no part of the text.
+    """
     shown, by_name = [], False
     for field in dataclasses.fields(component):  # type: ignore[arg-type]  # every component is a dataclass
         value = getattr(component, field.name)
-        if value in ((), None) and _is_default(value, field):
+        if not field.compare or (value in ((), None) and _is_default(value, field)):
             by_name = True
             continue
         text = in_full(value) if isinstance(value, Component) else write(value)
@@ -83,7 +86,8 @@ def in_full(component: Component) -> str:
 def find(package: str, base: type[C]) -> dict[str, type[C]]:
     """Every final component of a kind that the modules of ``package`` define, by name, in alphabetical order.
 
-    Components are found, never registered: a module put into the package's folder is enough.
+    Components are found, never registered: a module put into the package's folder is enough. One that holds what no
+    text can say, a network or a function, is not among them.
     """
     found: dict[str, type[C]] = {}
     parent = importlib.import_module(package)
@@ -95,4 +99,5 @@ def find(package: str, base: type[C]) -> dict[str, type[C]]:
 
 
 def _final(cls: type, module: str) -> bool:
-    return cls.__module__ == module and not getattr(cls, "__abstractmethods__", None) and cls.__name__[0] != "_"
+    named = cls.__module__ == module and not getattr(cls, "__abstractmethods__", None) and cls.__name__[0] != "_"
+    return named and all(field.compare for field in dataclasses.fields(cls))

@@ -72,6 +72,36 @@ def test_a_linear_network_is_robust_exactly_where_the_margin_is_wide_enough(budg
     assert (budget.norm(x_adv - x) <= budget.radius * (1 + 2e-6)).all()
 
 
+def test_its_stages_say_what_broke_each_image() -> None:
+    network, x, y = case(24, 1, 4, 5)
+    attack = AutoAttack(budget=Linf(0.004), version="quick", seed=3, batch_size=7)
+    result = attack.staged(network, x, y)
+    assert result.stages == ("clean", "apgd-ce", "apgd-t")
+    assert result.broken_by.dtype == torch.int8
+    assert torch.equal(result.images, attack(network, x, y))
+    clean, left = stands(network, x, y), stands(network, result.images, y)
+    assert torch.equal(result.broken_by == 0, ~clean) and (result.broken_by == 0).any()
+    assert torch.equal(result.broken_by == -1, left) and left.any() and (result.broken_by > 0).any()
+    same = (result.images == x).flatten(1).all(1)
+    assert torch.equal(same, result.broken_by <= 0)
+
+
+def test_a_stage_is_struck_down_by_the_first_attack_that_breaks_it() -> None:
+    network, x, y = case(12, 1, 4, 5)
+    attack = AutoAttack(budget=Linf(0.004), version="quick", seed=3)
+    result = attack.staged(network, x, y)
+    first = attack.attacks(5)["apgd-ce"](network, x, y, generator=generator(3))
+    fell = stands(network, x, y) & ~stands(network, first, y)
+    assert torch.equal(result.broken_by == 1, fell) and fell.any()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_below_four_classes_the_stage_says_what_is_climbed(classes: int) -> None:
+    network, x, y = case(6, 1, 4, 5, classes=classes)
+    result = AutoAttack(budget=Linf(0.004), version="quick").staged(network, x, y, generator=generator())
+    assert result.stages == ("clean", "apgd-ce", "apgd-t on the margin")
+
+
 def test_it_breaks_whatever_a_part_of_it_breaks_given_the_same_seed() -> None:
     network, x, y = case(12, 1, 4, 5)
     attack = AutoAttack(budget=Linf(0.004), version="quick", seed=3)

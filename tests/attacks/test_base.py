@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from robustill.attacks import PGD, Clean, Linf, Zero, frozen
-from robustill.attacks.base import cross_entropy
+from robustill.attacks.base import cross_entropy, gradient_of
 from tests.networks import TinyConvNet, conv_net, images, labels, modes
 
 ATTACK = PGD(budget=Linf(0.1), steps=2, step_size=0.05)
@@ -78,3 +78,12 @@ def test_clean_is_no_attack() -> None:
     x, network = images(2, 3, 6, 6), conv_net()
     assert torch.equal(Clean()(network, x, labels(2, 10)), x)
     assert not Clean().maximize(lambda image: image.sum((1, 2, 3)), x.requires_grad_()).requires_grad
+
+
+def test_the_gradient_of_a_loss_is_of_each_image_and_touches_nothing_else() -> None:
+    network, x = mixed(), images(3, 3, 6, 6).requires_grad_()
+    with torch.no_grad():  # callers without a graph are welcome
+        found = gradient_of(lambda image: image.square().sum((1, 2, 3)), x)
+        gradient_of(lambda image: cross_entropy(network, image, labels(3, 10)), x)
+    assert torch.equal(found, 2 * x.detach()) and not found.requires_grad
+    assert x.grad is None and all(p.grad is None for p in network.parameters())

@@ -14,6 +14,7 @@ from tests.networks import images
 BUDGETS = [Linf(8 / 255), Linf(0.5), L2(128 / 255), L2(3.0), L1(12), L1(0.7)]
 DTYPES = [torch.float32, torch.float64]
 every_budget = pytest.mark.parametrize("budget", BUDGETS, ids=repr)
+every_direction = pytest.mark.parametrize("budget", [b for b in BUDGETS if isinstance(b, Linf | L2)], ids=repr)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=str)
 
 ORDER = {Linf: math.inf, L2: 2, L1: 1}
@@ -123,11 +124,11 @@ def test_l1_projection_of_equal_entries_and_of_a_single_large_one() -> None:
     torch.testing.assert_close(L1(1.0).project(single), single / 7)
 
 
-@every_budget
+@every_direction
 @every_dtype
 @pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
 def test_the_steepest_direction_has_norm_one_and_reaches_the_dual_norm(
-    budget: Budget, dtype: torch.dtype, scale: float
+    budget: Linf | L2, dtype: torch.dtype, scale: float
 ) -> None:
     """Also where the square of a gradient underflows or overflows: float32 ends at 1e-45 and at 3e38."""
     gradient = torch.randn(4, 3, 4, 4, generator=torch.Generator().manual_seed(2), dtype=dtype) * scale
@@ -139,19 +140,115 @@ def test_the_steepest_direction_has_norm_one_and_reaches_the_dual_norm(
 
 
 @every_budget
-def test_subnormal_gradients_still_have_a_direction(budget: Budget) -> None:
-    gradient = torch.full((1, 1, 2, 2), 1e-44)
-    torch.testing.assert_close(budget.norm(budget.steepest(gradient)), torch.ones(1))
+@every_dtype
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, 3.0], ids="from {} radii".format)
+def test_a_step_ends_in_the_ball_and_in_the_pixels_wherever_it_began(
+    budget: Budget, dtype: torch.dtype, share: float
+) -> None:
+    x = images(5, 3, 4, 4, dtype=dtype)
+    x[:, :, 0] = x[:, :, 0].round()  # black and white
+    gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(2), dtype=dtype)
+    x_adv = budget.ascend(x, x + of_norm(budget, share, dtype), gradient, budget.radius / 2)
+    assert x_adv.min() >= 0 and x_adv.max() <= 1
+    assert budget.holds(x_adv - x).all() and x_adv.dtype == dtype
 
 
 @every_budget
 @every_dtype
-def test_a_zero_gradient_has_no_direction(budget: Budget, dtype: torch.dtype) -> None:
-    gradient = torch.zeros(2, 1, 3, 3, dtype=dtype)
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])
+def test_a_short_step_in_the_open_rises_by_its_length_times_the_dual_norm(
+    budget: Budget, dtype: torch.dtype, scale: float
+) -> None:
+    x = torch.full((4, 3, 4, 4), 0.5, dtype=dtype)
+    gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(2), dtype=dtype) * scale
+    size = budget.radius / 64
+    rise = inner((budget.ascend(x, x, gradient, size) - x).double(), gradient.double())
+    dual = norm(gradient.double(), DUAL[type(budget)])
+    torch.testing.assert_close(rise, size * dual, rtol=1e-3 if dtype == torch.float32 else 1e-12, atol=0)
+
+
+@every_budget
+def test_subnormal_gradients_still_have_a_direction(budget: Budget) -> None:
+    x = torch.full((1, 1, 2, 2), 0.5)
+    moved = budget.ascend(x, x, torch.full_like(x, 1e-44), budget.radius / 8) - x
+    torch.testing.assert_close(budget.norm(moved), torch.full((1,), budget.radius / 8), rtol=1e-5, atol=0)
+
+
+@every_budget
+@every_dtype
+def test_a_zero_gradient_moves_nothing(budget: Budget, dtype: torch.dtype) -> None:
+    x, gradient = torch.full((2, 1, 3, 3), 0.5, dtype=dtype), torch.zeros(2, 1, 3, 3, dtype=dtype)
     gradient[1, 0, 2, 1] = -2.0
-    direction = budget.steepest(gradient)
-    assert torch.equal(direction[0], torch.zeros(1, 3, 3, dtype=dtype))
-    assert direction[1, 0, 2, 1] == -1  # the other image keeps its own
+    moved = budget.ascend(x, x, gradient, budget.radius / 8)
+    assert torch.equal(moved[0], x[0])
+    assert moved[1, 0, 2, 1] < 0.5 and (moved[1] == 0.5).sum() == 8  # the other image keeps its own
+
+
+GRID = torch.cartesian_prod(*3 * [torch.arange(-8.0, 9.0) / 8])
+"""Every way to change three pixel values by eighths; linear problems whose data are eighths have their optimum here."""
+
+
+def _best(gradient: Tensor, allowed: Tensor) -> float:
+    return float((GRID[allowed] @ gradient).max())
+
+
+def _eighths(seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """An image of three pixel values in eighths, its perturbation, a gradient."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randint(9, (3,), generator=generator) / 8
+    delta = torch.randint(9, (3,), generator=generator) / 8 - x
+    return x, delta, torch.randn(3, generator=generator)
+
+
+def _ascend(x: Tensor, delta: Tensor, gradient: Tensor, *, radius: float, size: float) -> Tensor:
+    image, x_adv, slope = (t.view(1, 1, 1, 3) for t in (x, x + delta, gradient))
+    return (L1(radius).ascend(image, x_adv, slope, size) - image).flatten()
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("size", [1 / 8, 5 / 8, 10 / 8])
+def test_an_l1_step_is_the_best_of_its_length_within_the_pixels(seed: int, size: float) -> None:
+    x, delta, gradient = _eighths(seed)
+    inside = ((x + delta + GRID >= 0) & (x + delta + GRID <= 1)).all(1)
+    best = _best(gradient, inside & (GRID.abs().sum(1) <= size))
+    moved = _ascend(x, delta, gradient, radius=9.0, size=size) - delta
+    assert moved.abs().sum() <= size + 1e-6
+    assert float(moved @ gradient) == pytest.approx(best, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("radius", [1 / 8, 5 / 8, 10 / 8])
+def test_an_l1_step_gives_back_what_gains_least(seed: int, radius: float) -> None:
+    """Nothing to spend: what is left is the best part of the perturbation that fits the ball."""
+    x, delta, gradient = _eighths(seed)
+    part = ((GRID * delta >= 0) & (GRID.abs() <= delta.abs())).all(1)
+    kept = _ascend(x, delta, gradient, radius=radius, size=0.0)
+    assert kept.abs().sum() <= radius + 1e-6
+    if delta.abs().sum() <= radius:
+        assert torch.equal(kept, delta)
+    else:
+        exactly = (GRID.abs().sum(1) - radius).abs() < 1e-6
+        assert float(kept @ gradient) == pytest.approx(_best(gradient, part & exactly), abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("radius", [1 / 8, 5 / 8, 10 / 8])
+def test_l1_steps_on_a_linear_loss_come_to_the_best_point_of_ball_and_pixels_and_stay(seed: int, radius: float) -> None:
+    x, delta, gradient = _eighths(seed)
+    inside = ((x + GRID >= 0) & (x + GRID <= 1)).all(1)
+    best = _best(gradient, inside & (GRID.abs().sum(1) <= radius))
+    for _ in range(3 * 8):
+        delta = _ascend(x, delta, gradient, radius=radius, size=1 / 8)
+    assert float(delta @ gradient) == pytest.approx(best, abs=1e-6)
+    torch.testing.assert_close(_ascend(x, delta, gradient, radius=radius, size=1 / 8), delta)
+
+
+@every_budget
+@every_dtype
+def test_what_rounding_carries_out_of_the_ball_is_still_held(budget: Budget, dtype: torch.dtype) -> None:
+    x = images(5, 3, 4, 4, dtype=dtype)
+    assert budget.holds((x + of_norm(budget, 1.0, dtype)) - x).all()
+    assert not budget.holds(of_norm(budget, 1.0001, dtype)).any()
 
 
 @every_budget

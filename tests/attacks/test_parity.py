@@ -1,21 +1,21 @@
 """Verdicts against pyautoattack 0.2.0, the reference that installs from PyPI; skipped where it is not installed.
 
-Steps and queries are fewer on both sides, so that the tests stay fast; ``_reference`` sets those of the reference.
+Steps and queries are fewer on both sides, so that the tests stay fast. It is called through the adapter, of which
+``test_reference`` shows that its verdicts are those of pyautoattack's own standard evaluation.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from robustill.attacks import APGD, L1, L2, Adversary, Budget, Linf, Square, TargetedAPGD, TargetedFAB
+from robustill.attacks import APGD, L1, L2, Adversary, Budget, Linf, Reference, Square, TargetedAPGD, TargetedFAB
+from robustill.attacks.reference import ATTACKS, Name
 from tests.attacks.oracle import stands
 from tests.networks import images, linear, seeded
 
-reference = pytest.importorskip("pyautoattack", reason="needs the extra [reference]")
+pytest.importorskip("pyautoattack", reason="needs the extra [reference]")
 
 IMAGES, STEPS, QUERIES, SEED = 12, 18, 40, 7
 
@@ -42,21 +42,7 @@ NETWORKS: dict[str, tuple[nn.Module, list[Budget]]] = {
 }
 
 
-def _reference(network: nn.Module, budget: Budget, attack: str, x: Tensor, y: Tensor) -> Tensor:
-    with torch.random.fork_rng(devices=[]):  # it seeds the global generator
-        theirs: Any = reference.AutoAttack(network, norm=type(budget).__name__, eps=budget.radius, seed=SEED)
-        theirs.attacks_to_run = [attack]
-        for apgd in (theirs.apgd, theirs.apgd_targeted):
-            apgd.n_iter = apgd.n_iter_orig = STEPS
-            apgd.n_iter_2, apgd.size_decr, apgd.n_iter_min = (
-                max(int(share * STEPS), 1) for share in (0.22, 0.03, 0.06)
-            )
-        theirs.fab.n_iter, theirs.square.n_queries = STEPS, QUERIES
-        x_adv: Tensor = theirs.run_standard_evaluation(x, y, batch_size=len(x))[0]
-    return stands(network, x_adv, y)
-
-
-def _ours(budget: Budget, attack: str) -> Adversary:
+def _ours(budget: Budget, attack: Name) -> Adversary:
     sparse = isinstance(budget, L1)
     return {
         "apgd-ce": APGD(budget=budget, steps=STEPS, restarts=5 if sparse else 1),
@@ -66,17 +52,17 @@ def _ours(budget: Budget, attack: str) -> Adversary:
     }[attack]
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # the reference's own
-@pytest.mark.parametrize("attack", ["apgd-ce", "apgd-t", "fab-t", "square"])
+@pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("norm", [0, 1, 2], ids=["Linf", "L2", "L1"])
 @pytest.mark.parametrize("name", list(NETWORKS))
-def test_every_verdict_is_the_references(name: str, norm: int, attack: str) -> None:
+def test_every_verdict_is_the_references(name: str, norm: int, attack: Name) -> None:
     network, budgets = NETWORKS[name]
     budget, x = budgets[norm], images(IMAGES, 3, 10, 10, seed=3)  # 10: the reference's Square fails on many sizes
     with torch.no_grad():
         y = network(x).argmax(1)
     y[:2] = (y[:2] + 1) % 10
-    expected = _reference(network, budget, attack, x.clone(), y.clone())
+    theirs = Reference(budget=budget, attack=attack, steps=STEPS, queries=QUERIES, seed=SEED)
+    expected = stands(network, theirs(network, x, y), y)
     found = stands(network, _ours(budget, attack)(network, x, y, generator=torch.Generator().manual_seed(SEED)), y)
     assert attack == "square" or 0 < expected.sum() < IMAGES - 2  # some stand, some fall
     allowed = 0

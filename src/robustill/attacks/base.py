@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Generator, nn
 from torch.nn import functional as F
 
@@ -59,6 +60,14 @@ class Attack(Adversary):
         """Climbs the model's cross-entropy in eval mode; every submodule's mode is restored afterwards."""
         with frozen(model):
             return self.maximize(lambda image: cross_entropy(model, image, y), x, generator=generator)
+
+
+def gradient_of(loss: Loss, image: Images) -> Images:
+    """The gradient of each image's loss with respect to the image; no parameter's ``.grad`` is touched."""
+    image = image.detach().requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(loss(image).sum(), image)
+    return gradient
 
 
 def cross_entropy(model: nn.Module, image: Images, y: Labels) -> PerSample:

@@ -5,10 +5,9 @@ x' = clip_[0,1]( x + radius * steepest(grad loss(x)) )
 
 from __future__ import annotations
 
-import torch
 from torch import Generator
 
-from robustill.attacks.base import Attack, Loss
+from robustill.attacks.base import Attack, Loss, gradient_of
 from robustill.attacks.budgets import Budget
 from robustill.attacks.starts import Start
 from robustill.types import Images
@@ -18,7 +17,8 @@ class FGSM(Attack):
     """One step of the whole radius along the steepest ascent at the image itself.
 
     Attributes:
-        budget: the ball to search. For Linf the step is the sign of the gradient; for L1 it is one pixel value.
+        budget: the ball to search. For Linf the step is the sign of the gradient; for L1 it drives the pixel values of
+            largest gradient to black or white, one after the other, as far as the radius goes.
     """
 
     budget: Budget
@@ -26,7 +26,5 @@ class FGSM(Attack):
     def maximize(
         self, loss: Loss, x: Images, *, start: Start | None = None, generator: Generator | None = None
     ) -> Images:
-        x = x.detach().requires_grad_()
-        with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(loss(x).sum(), x)
-        return (x.detach() + self.budget.radius * self.budget.steepest(gradient)).clamp(0, 1)
+        x = x.detach()
+        return self.budget.ascend(x, x, gradient_of(loss, x), self.budget.radius)

@@ -2,14 +2,15 @@
 ICLR 2018, arXiv 1706.06083.
 
     x' <- clip_[0,1]( x + project( x' + step_size * steepest(grad loss(x')) - x ) )
+
+In L1 the steepest step has one pixel value only, and soon no room left in [0, 1]; see ``L1.ascend``.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Generator
 
-from robustill.attacks.base import Attack, Loss
+from robustill.attacks.base import Attack, Loss, gradient_of
 from robustill.attacks.budgets import Budget
 from robustill.attacks.starts import Start, Uniform
 from robustill.component import write
@@ -49,9 +50,5 @@ class PGD(Attack):
         x = x.detach()
         x_adv = begin(x, self.budget, generator)
         for _ in range(self.steps):
-            x_adv = x_adv.detach().requires_grad_()
-            with torch.enable_grad():
-                (gradient,) = torch.autograd.grad(loss(x_adv).sum(), x_adv)
-            step = x_adv.detach() + self.step_size * self.budget.steepest(gradient)
-            x_adv = (x + self.budget.project(step - x)).clamp(0, 1)
+            x_adv = self.budget.ascend(x, x_adv, gradient_of(loss, x_adv), self.step_size)
         return x_adv
