@@ -25,8 +25,9 @@ MAY_KNOW = {
     "training": {"attacks", "data", "objectives"},
     "recipes": set[str](),
     "results": {"recipes"},
-    "evaluation": {"attacks", "data", "results"},
-    "teachers": {"data", "evaluation", "models", "results"},
+    "evaluation": {"attacks", "data", "expression", "objectives", "results"},
+    "audit": {"attacks", "data", "evaluation", "models", "results"},
+    "teachers": {"attacks", "data", "evaluation", "models", "results"},
     "report": {"results"},
 }
 """Which rooms a room may import, besides itself and :func:`leaves`. Rooms that are not named may import everything."""

@@ -128,7 +128,7 @@ def test_a_teacher_that_is_not_locally_linear_is_warned_of(
     data: str, teacher: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setting = prepare(small_run(data, method="RSLAD() + IGDM(alpha=10)", teacher=teacher))
-    measured = "robustill.protocol.remainder_proportion"
+    measured = "robustill.teachers.probe.remainder_proportion"
     monkeypatch.setattr(measured, lambda model, x, epsilon: torch.full((len(x),), 0.02))
     assert told(setting)["linearity"].startswith("the teacher's remainder is 0.020 under uniform noise and 0.020 along")
     monkeypatch.setattr(measured, lambda model, x, epsilon: torch.full((len(x),), 0.3))

@@ -9,23 +9,15 @@ from dataclasses import replace
 
 import torch
 
-from robustill.attacks import Linf
 from robustill.component import in_full
-from robustill.data.batches import in_order
-from robustill.data.seeds import generator
-from robustill.evaluation import remainder_proportion
 from robustill.models import Classifier, count_parameters
-from robustill.objectives import IGDM, Switched, trace
+from robustill.objectives import Switched, trace
+from robustill.preflight import preflight
 from robustill.recipes.paper import cells
 from robustill.run import Run
 from robustill.setting import Setting
 from robustill.training.step import descend
 from robustill.validation import validation_attack
-
-LINEAR = 0.05
-"""The remainder above which a teacher is called not locally linear; the paper's robust teachers have 0.012 to 0.016."""
-
-LINEARITY_IMAGES = 64
 
 
 def protocol(setting: Setting) -> list[tuple[str, str]]:
@@ -50,16 +42,7 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
         ("cost", _cost(setting)),
         ("seed", str(run.seed)),
     ]
-    if setting.teacher is not None:
-        size = _network(setting.teacher, setting.teacher_ratio * setting.student_macs)
-        text = f"{run.teacher}: {setting.teacher.config.architecture}, {size}, eval mode, frozen"
-        rows.insert(2, ("teacher", text))
-        if any(isinstance(term, IGDM) for term in method.terms):
-            rows.insert(3, ("linearity", _linearity(setting)))
-    if setting.natural_teacher is not None:
-        size = _network(setting.natural_teacher, setting.natural_ratio * setting.student_macs)
-        text = f"{run.natural_teacher}: {setting.natural_teacher.config.architecture}, {size}, eval mode, frozen"
-        rows.insert(3, ("second", f"teacher {text}"))
+    rows[2:2] = [*_teachers(setting), *preflight(setting)]
     if run.recipe in cells():
         rows += cells()[run.recipe].notes()
     return rows
@@ -89,12 +72,33 @@ def seconds_per_step(setting: Setting) -> float:
     return seconds
 
 
+def _teachers(setting: Setting) -> list[tuple[str, str]]:
+    run, macs = setting.run, setting.student_macs
+    return [
+        (label, f"{name}: {network.config.architecture}, {_network(network, ratio * macs)}, eval mode, frozen")
+        for label, name, network, ratio in (
+            ("teacher", run.teacher, setting.teacher, setting.teacher_ratio),
+            ("second", f"teacher {run.natural_teacher}", setting.natural_teacher, setting.natural_ratio),
+        )
+        if network is not None
+    ]
+
+
 def _data(setting: Setting) -> str:
     dataset, (height, width) = setting.dataset, setting.dataset.image_size
-    return (
-        f"{dataset.name}: {len(setting.batches.split):,} training, {setting.held_out:,} validation and "
+    batches, extra = setting.batches, setting.batches.extra
+    text = (
+        f"{dataset.name}: {len(batches.split):,} training, {setting.held_out:,} validation and "
         f"{len(dataset.test):,} test images, {dataset.num_classes} classes, {dataset.channels}x{height}x{width}, "
         "pixels in [0, 1]"
+    )
+    text += "; read as they are needed" if batches.split.streamed else ""
+    if extra is None:
+        return text
+    count = extra.count(batches.batch_size)
+    return (
+        f"{text}; {count} images of each batch of {batches.batch_size} from the {len(extra.split):,} of "
+        f"{setting.run.extra}, an epoch being a pass over the training images"
     )
 
 
@@ -118,22 +122,6 @@ def _batch_norm(setting: Setting) -> str:
 
 def _order(points: Sequence[float], step: str = "δ") -> str:
     return ", ".join("x" if c == 0 else "x'" if c == 1 and step == "δ" else f"x{c:+g}{step}" for c in points)
-
-
-def _linearity(setting: Setting) -> str:
-    """Whether IGDM may read the teacher's gradients off its outputs."""
-    assert setting.teacher is not None
-    attack = validation_attack(setting.run.attack)
-    budget = getattr(attack, "budget", Linf(8 / 255))
-    x, y = next(in_order(setting.batches.split, LINEARITY_IMAGES))
-    noise = budget.uniform(x, generator(setting.run.seed, "linearity", device=x.device))
-    delta = attack(setting.teacher, x, y, generator=generator(setting.run.seed, "linearity", device=x.device)) - x
-    uniform, along = (float(remainder_proportion(setting.teacher, x, e).mean()) for e in (noise, delta))
-    found = f"{uniform:.3f} under uniform noise and {along:.3f} along an attack"
-    text = f"the teacher's remainder is {found}, {len(x)} images"
-    if max(uniform, along) <= LINEAR:
-        return text
-    return f"WARNING: {text}; robust teachers have about 0.02, and with one far above it IGDM is likely to hurt"
 
 
 def _attack(setting: Setting) -> str:

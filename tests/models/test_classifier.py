@@ -117,6 +117,15 @@ def test_adapter_of_a_bare_layer_and_of_a_network_without_one() -> None:
         assert convolutional(torch.rand(2, 3, 4, 4)).dtype == torch.float32
 
 
+def test_a_network_of_torchvision_if_it_is_there() -> None:
+    models = pytest.importorskip("torchvision.models", reason="torchvision's networks are tested where it is installed")
+    net = models.resnet18(num_classes=7).eval()
+    adapter = Adapter(copy.deepcopy(net)).eval().configure(config(num_classes=7, mean=(0.5,) * 3, std=(0.25,) * 3))
+    x = torch.rand(2, 3, 64, 64)
+    torch.testing.assert_close(adapter(x), net((x - 0.5) / 0.25))
+    assert list(adapter.state_dict()) == list(net.state_dict())
+
+
 class Pair(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return x, x

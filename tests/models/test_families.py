@@ -48,11 +48,12 @@ def test_any_size_grey_or_colour(text: str, channels: int, size: tuple[int, int]
     assert logits.isfinite().all()
 
 
+@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32), (3, 64)])
 @pytest.mark.parametrize("text", TINY)
-def test_gradient_reaches_every_parameter_and_the_image(text: str) -> None:
+def test_gradient_reaches_every_parameter_and_the_image(text: str, channels: int, size: int) -> None:
     torch.manual_seed(0)
-    model = create_model(text, 4, mean=(0.5,) * 3, std=(0.2,) * 3).train()
-    x = torch.rand(4, 3, 32, 32, requires_grad=True)
+    model = create_model(text, 4, in_channels=channels, mean=(0.5,) * channels, std=(0.2,) * channels).train()
+    x = torch.rand(4, channels, size, size, requires_grad=True)
     model(x).square().sum().backward()
     for name, parameter in model.named_parameters():
         if name.startswith("sub_block1."):

@@ -18,6 +18,7 @@ def build(text: str, num_classes: int = 10, in_channels: int = 3) -> Classifier:
     [
         ("resnet18", 10, 11_173_962),
         ("resnet18", 100, 11_220_132),
+        ("ResNet(width=16)", 10, 701_466),  # 2,724 w² + 257 w + 10, as at 64
         ("resnet34", 10, 21_282_122),
         ("resnet50", 10, 23_520_842),
         ("PreActResNet(final_norm=False)", 10, 11_171_146),
@@ -25,6 +26,7 @@ def build(text: str, num_classes: int = 10, in_channels: int = 3) -> Classifier:
         # Its shortcuts are 3x3 where the other's are 1x1: eight more weights for each pair of channels.
         ("dm_preact_resnet18", 10, 11_171_146 + 2 * 512 + 8 * (64 * 128 + 128 * 256 + 256 * 512)),
         ("mobilenet_v2", 10, 2_296_922),
+        ("wrn_16_4", 10, 2_748_890),
         ("wrn_28_10", 10, 36_479_194),
         ("wrn_34_10", 10, 46_160_474),
         ("wrn_34_10", 100, 46_160_474 + 90 * 641),
@@ -116,9 +118,14 @@ def deepmind_preact_keys() -> list[str]:
     return keys + weights(*(f"layer_{stage}.0.shortcut" for stage in (1, 2, 3)))
 
 
+def small_cnn_keys() -> list[str]:
+    return [*weights(*(f"conv{i}" for i in (1, 2, 3, 4))), *norms(*(f"bn{i}" for i in (1, 2, 3, 4))), *linear("linear")]
+
+
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
+        ("small_cnn", small_cnn_keys()),
         ("resnet18", resnet_keys((2, 2, 2, 2), 2)),
         ("resnet34", resnet_keys((3, 4, 6, 3), 2)),
         ("resnet50", resnet_keys((3, 4, 6, 3), 3)),

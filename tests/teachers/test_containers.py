@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from robustill.teachers.containers import fit_names, read_checkpoint, take_constants
 from robustill.teachers.foreign import load_foreign
 from robustill.teachers.presets import CIFAR10, CIFAR100, RAW, Constants
-from tests.models.zoo import lived_in
+from tests.models.zoo import TINY, lived_in
 from tests.teachers.checkpoints import (
     ARCHITECTURE,
     CLASSES,
@@ -76,6 +76,17 @@ def test_every_form_gives_the_same_logits(form: str, legacy: bool, tmp_path: Pat
     assert model.config.num_classes == CLASSES
     assert model.config.mean is None
     assert not model.training
+
+
+@pytest.mark.parametrize("architecture", TINY)
+def test_every_form_of_every_architecture(architecture: str, tmp_path: Path) -> None:
+    published = lived_in(architecture)
+    state = dict(published.state_dict())
+    with torch.no_grad():
+        expected = published(X)
+        for form in ("flat", "state_dict", "average of a pair", "module.0", "no num_batches_tracked"):
+            model = load_foreign(saved(tmp_path / "teacher.pt", CONTENTS[form](state)), architecture)
+            assert torch.equal(model(X), expected), form
 
 
 def test_safetensors(tmp_path: Path) -> None:

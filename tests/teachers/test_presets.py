@@ -39,6 +39,9 @@ def empty(preset: Preset) -> Classifier:
         ("cifar10/Cui2023Decoupled_WRN-28-10", 36_479_194),
         ("cifar100/Cui2023Decoupled_WRN-28-10", 36_479_194 + 90 * 641),
         ("cifar10/Wang2023Better_WRN-70-16", 266_796_506),
+        ("cifar100/Wang2023Better_WRN-70-16", 266_796_506 + 90 * 1025),
+        ("cifar10/Cui2023Decoupled_WRN-34-10", 46_160_474),
+        ("cifar10/Standard", 36_479_194),
         ("cifar10/Sehwag2021Proxy_R18", 11_173_962),
         ("cifar10/Wong2020Fast", 11_171_146),
         ("cifar10/Rade2021Helper_R18_ddpm", 11_171_146 + 2 * 512 + 8 * (64 * 128 + 128 * 256 + 256 * 512)),
@@ -72,7 +75,24 @@ def test_deepmind_networks_are_normalised_and_robust_accuracy_is_below_clean() -
     for preset in PRESETS.values():
         if preset.architecture.startswith(("dm_", "DeepMind")):
             assert preset.constants == (CIFAR10 if preset.dataset == "cifar10" else CIFAR100), preset.key
-        assert 10 < preset.autoattack < (preset.pgd or preset.autoattack + 1e-9) < preset.clean < 96, preset.key
+        weakest = 10 if preset.name != "Standard" else 0  # the one that was trained without attacks
+        assert weakest <= preset.autoattack < (preset.pgd or preset.autoattack + 1e-9) < preset.clean < 96, preset.key
+
+
+@pytest.mark.parametrize(
+    ("key", "clean", "pgd", "autoattack"),
+    [
+        (LTD10, 85.21, 60.89, 56.94),
+        ("cifar10/Chen2021LTD_WRN34_20", 86.03, None, 57.71),
+        ("cifar10/Wang2023Better_WRN-28-10", 92.44, 70.63, 67.31),
+        ("cifar10/Cui2023Decoupled_WRN-28-10", 92.16, 71.09, 67.73),
+        (LTD100, 64.07, 36.61, 30.59),
+        ("cifar100/Wang2023Better_WRN-28-10", 72.58, 44.24, 38.83),
+        ("cifar100/Cui2023Decoupled_WRN-28-10", 73.85, 44.14, 39.18),
+    ],
+)
+def test_accuracies_of_the_papers_teachers(key: str, clean: float, pgd: float | None, autoattack: float) -> None:
+    assert (PRESETS[key].clean, PRESETS[key].pgd, PRESETS[key].autoattack) == (clean, pgd, autoattack)
 
 
 def test_no_file_serves_two_presets() -> None:

@@ -45,7 +45,9 @@ def test_a_teacher_of_every_origin_is_frozen(tmp_path: Path) -> None:
         assert not any(module.training for module in teacher.modules())
 
 
-@pytest.mark.parametrize("text", ["", "teacher.pt", "demo:1", "file:", "run:", "robustbench:", "timm:", "py:", "Demo"])
+@pytest.mark.parametrize(
+    "text", ["", "teacher.pt", "demo:1", "file:", "run:", "robustbench:", "hf:", "timm:", "py:", "Demo"]
+)
 def test_texts_of_no_scheme(text: str) -> None:
     with pytest.raises(ValueError, match=f"A teacher is one of demo, run:DIRECTORY, .*. Found: '{text}'"):
         load_teacher(text)
@@ -267,6 +269,16 @@ def test_timm_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ValueError, match=r"timm:resnet18 needs the package timm.*pip install 'robustill\[timm\]'"):
         load_teacher("timm:resnet18")
+
+
+# hf:OWNER/NAME has a file of tests of its own
+
+
+def test_the_client_of_the_hub_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    message = r"hf:someone/net needs the package huggingface_hub.*pip install 'robustill\[hub\]'"
+    with pytest.raises(ValueError, match=message):
+        load_teacher("hf:someone/net")
 
 
 # Whether it fits the data

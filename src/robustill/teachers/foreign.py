@@ -55,7 +55,7 @@ def _agreed(found: Constants | None, required: Constants | None, file: Path) -> 
     """The file's constants, which belong to its weights, if they are those required."""
     if found is None:
         return required or Constants(None, None)
-    if required is None or _close(found, required):
+    if required is None or same_constants(found, required):
         return found
     wanted = "raw pixels" if required.mean is None else f"mean {required.mean} and std {required.std}"
     raise ValueError(
@@ -64,7 +64,8 @@ def _agreed(found: Constants | None, required: Constants | None, file: Path) -> 
     )
 
 
-def _close(a: Constants, b: Constants) -> bool:
+def same_constants(a: Constants, b: Constants) -> bool:
+    """Whether two normalisations are one, up to rounding; raw pixels are the same as nothing."""
     if b.mean is None or b.std is None:
         return False
     left, right = (*(a.mean or ()), *(a.std or ())), (*b.mean, *b.std)

@@ -11,10 +11,11 @@ from robustill.models import load_model
 from robustill.models.checkpoint import CONFIG, read_entries
 from robustill.models.classifier import Classifier
 from robustill.results import RunDirectory
-from robustill.teachers.foreign import load_foreign
+from robustill.teachers.described import divided, load_described, require_described
+from robustill.teachers.hub import fetch_model, load_hub
 from robustill.teachers.imported import load_python, load_timm
-from robustill.teachers.presets import PRESETS, Constants, find_preset
-from robustill.teachers.robustbench import load_preset, load_robustbench
+from robustill.teachers.presets import PRESETS, Preset, find_preset
+from robustill.teachers.robustbench import load_robustbench
 
 DEMO = Path(str(files("robustill.teachers"))) / "demo"
 """The shipped teacher: weights, config and the recipe that made it."""
@@ -26,6 +27,8 @@ WAYS = {
     "file:PATH?architecture=NAME": "anybody's checkpoint of a network of ours; &mean=0.5,... &std=0.5,... normalise",
     "file:PATH?preset=DATASET/NAME": "a published checkpoint, wherever it lies and however it was saved",
     "robustbench:DATASET/NAME": "a published robust network, from the folder models, downloaded if it is not there",
+    "hf:OWNER/NAME": "a network saved by robustill, from the Hugging Face hub; @REVISION may follow (extra: hub)",
+    "hf:OWNER/NAME?architecture=NAME": "anybody's weights from there; &file=PATH and all that follows file:PATH? above",
     "timm:NAME": "a network of timm with its pretrained weights (extra: timm)",
     "py:pkg.mod:function": "the network that a function of your own returns",
 }
@@ -47,6 +50,7 @@ def load_teacher(text: str) -> Classifier:
     scheme, _, rest = text.partition(":")
     elsewhere: dict[str, Callable[[str], Classifier]] = {
         "robustbench": load_robustbench,
+        "hf": load_hub,
         "timm": load_timm,
         "py": load_python,
     }
@@ -82,39 +86,37 @@ def _best(run: RunDirectory) -> Path:
     raise ValueError(f"{run.path} has no finished epoch: checkpoints/best and checkpoints/last are missing.")
 
 
-def _load_file(text: str) -> Classifier:
-    path, query = _divided(text)
-    if not query:
-        _require_own_format(Path(path))
-        return load_model(path)
-    if set(query) == {"preset"}:
-        return load_preset(find_preset(query["preset"]), Path(path).expanduser())
-    if "architecture" not in query or not set(query) <= {"architecture", "mean", "std"}:
-        raise ValueError(
-            "A foreign checkpoint is written file:PATH?architecture=NAME, with &mean=0.5,0.5,0.5&std=0.5,0.5,0.5 for a "
-            f"network that wants normalised images, or file:PATH?preset=DATASET/NAME. Found: 'file:{text}'."
-        )
-    given = Constants(_numbers("mean", query), _numbers("std", query))
-    constants = None if given == Constants(None, None) else given
-    return load_foreign(Path(path).expanduser(), query["architecture"], constants=constants)
+def own_folder(text: str) -> Path | None:
+    """The folder of our own format behind a text, fetched if it is on the hub; None where it is another format.
 
-
-def _divided(text: str) -> tuple[str, dict[str, str]]:
-    """The path and, after the last question mark, the settings; a path may hold question marks of its own."""
-    path, _, query = text.rpartition("?")
-    pairs = [part.partition("=")[::2] for part in query.split("&")]
-    return (path, dict(pairs)) if path and "=" in query else (text, {})
-
-
-def _numbers(name: str, query: dict[str, str]) -> tuple[float, ...] | None:
-    if name not in query:
+    Raises:
+        FileNotFoundError, ValueError: see :func:`load_teacher`.
+    """
+    scheme, _, rest = text.partition(":")
+    if divided(rest)[1] or scheme not in ("demo", "run", "file", "hf"):
         return None
-    try:
-        return tuple(float(part) for part in query[name].split(","))
-    except ValueError:
-        raise ValueError(
-            f"{name} should be numbers with commas, such as 0.5,0.5,0.5. Found: {query[name]!r}."
-        ) from None
+    path = fetch_model(rest) if scheme == "hf" else network_path(text)
+    return path.parent if path.is_file() else path
+
+
+def preset_of(text: str) -> Preset | None:
+    """The preset that a text names, as a scheme or after its question mark; None if it names none.
+
+    Raises:
+        ValueError: there is no such preset.
+    """
+    scheme, _, rest = text.partition(":")
+    name = rest if scheme == "robustbench" else divided(rest)[1].get("preset")
+    return None if name is None else find_preset(name)
+
+
+def _load_file(text: str) -> Classifier:
+    path, query = divided(text)
+    if query:
+        require_described(query, form="file:PATH", text=f"file:{text}")
+        return load_described(Path(path).expanduser(), query)
+    _require_own_format(Path(path))
+    return load_model(path)
 
 
 def _require_own_format(path: Path) -> None:
@@ -152,8 +154,6 @@ def check_fits(what: str, text: str, model: Classifier, dataset: Dataset) -> Non
 
 def _saved_classes(text: str) -> tuple[str, ...] | None:
     """The names of the classes, which our own format keeps; None where nobody knows them."""
-    scheme, _, rest = text.partition(":")
-    if scheme not in ("demo", "run", "file") or (scheme == "file" and _divided(rest)[1]):
-        return None
-    names = read_entries(network_path(text)).get("classes")
+    folder = own_folder(text)
+    names = None if folder is None else read_entries(folder).get("classes")
     return None if names is None else tuple(names)

@@ -135,6 +135,7 @@ Andriushchenko2020Understanding      preact18_wong       79.84  43.93  1Uyvprd98
 Carmon2019Unlabeled                  wrn_28_10           89.69  59.53  15tUx-gkZMYx7BfEOw1GY5OKC-jECIsPQ
 Cui2020Learnable_34_10               wrn_34_10           88.22  52.86  16s9pi_1QgMbFLISVvaVUiNfCzah6g2YV
 Cui2020Learnable_34_20               wrn_34_20           88.70  53.57  1y7BUxPhQjNlb4w4BUlDyYJIS4w4fsGiS
+Cui2023Decoupled_WRN-34-10           wrn_34_10           85.31  57.09  1-ArD-TugRXUbH3VtM9qnzvby6NvdXNUN
 Huang2020Self                        wrn_34_10           83.48  53.34  1nInDeIyZe2G-mJFxQJ3UoclQNomWjMgm
 Jia2022LAS-AT_34_10                  wrn_34_10           84.98  56.26  1-3l7xKhIPyes3O4QSz0HU6L-hfOoS0xD
 Jia2022LAS-AT_70_16                  wrn_70_16           85.66  57.61  1-4p-Gr0hjl8wq6qvvTza4x4a5Rmu-Bfr
@@ -144,6 +145,7 @@ Sehwag2021Proxy_R18                  resnet18            84.59  55.54  1-ZgoSlD_
 Sitawarin2020Improving               wrn_34_10           86.84  50.72  12teknvo6dQGSWBaGnbNFwFO3-Y8j2eB6
 Sridhar2021Robust                    wrn_28_10           89.46  59.66  1muDMpOyRlgJ7n2rhS2NpfFGp3rzjuIu0
 Sridhar2021Robust_34_15              wrn_34_15           86.53  60.41  1-3ii3GX93YqIcmJ3VNsOgYA7ecdnSZ0Z
+Standard                             wrn_28_10           94.78   0.00  1t98aEuzeTL8P7Kpd5DIrCoCL21BNZUhC
 Wang2020Improving                    wrn_28_10           87.50  56.29  1T939mU4kXYt5bbvM55aT4fLBvRhyzjiQ
 Wu2020Adversarial                    wrn_34_10           85.36  56.17  13LBcgNvhFppCFG22i1xATrahFPfMgXGf
 Wu2020Adversarial_extra              wrn_28_10           88.25  60.04  1-WJWpAZLlmc4gJ8XXNf7IETjnSZzaCNp
@@ -162,9 +164,9 @@ Engstrom2019Robustness               resnet50            87.03  49.25  1etqmQsks
 Gowal2020Uncovering_28_10_extra      dm_wrn_28_10        89.48  62.76  1MBAWGxiZxKt-GfqEqtLcXcd3tAxPhvV2
 Gowal2020Uncovering_34_20            dm_wrn_34_20        85.64  56.82  1YWvZO1u9_yNLFNC3JYd_TVkvrRSMER1O
 Gowal2020Uncovering_70_16            dm_wrn_70_16        85.29  57.14  1DVwKclibqzniE2Ss5_g6BY77ChG8QKzl
-Gowal2020Uncovering_70_16_extra      dm_wrn_70_16        91.10  65.87  1GxryYj_Or-VCDca0wgiFLz4ssXSZXQoJ
+Gowal2020Uncovering_70_16_extra      dm_wrn_70_16        91.10  65.88  1GxryYj_Or-VCDca0wgiFLz4ssXSZXQoJ
 Gowal2021Improving_28_10_ddpm_100m   dm_wrn_28_10        87.50  63.38  12L8YE6VBgUDKyW6GMSNefSYj2gg4LEKx
-Gowal2021Improving_70_16_ddpm_100m   dm_wrn_70_16        88.74  66.10  10qBoDG_NomJBrRFeTsSwEcJF1GA-sjC4
+Gowal2021Improving_70_16_ddpm_100m   dm_wrn_70_16        88.74  66.11  10qBoDG_NomJBrRFeTsSwEcJF1GA-sjC4
 Gowal2021Improving_R18_ddpm_100m     dm_preact_resnet18  87.35  58.50  1-0EuCJashqSXEkkd1DOzFA4tH8KL2kim
 Hendrycks2019Using                   wrn_28_10           87.11  54.92  1-DcJsYw2dNEOyF9epks2QS7r9nqBDEsw
 Pang2022Robustness_WRN28_10          dm_wrn_28_10        88.61  61.04  16ChNkterCp17BXv-xxqpfedb4u2_CjjS
@@ -176,11 +178,11 @@ Rade2021Helper_extra                 dm_wrn_34_10        91.47  62.83  1GhAp-0C3
 Rebuffi2021Fixing_106_16_cutmix_ddpm dm_wrn_106_16       88.50  64.58  1-4qnkveIkeWoGdF72kpEFHETiY3y4_tF
 Rebuffi2021Fixing_28_10_cutmix_ddpm  dm_wrn_28_10        87.33  60.73  1-0EChXbc6pOvx26O17av263bCeqIAz6s
 Rebuffi2021Fixing_70_16_cutmix_ddpm  dm_wrn_70_16        88.54  64.20  1-8CWRT-OFWyrz4T4s0I2mbFjPg8K_MUi
-Rebuffi2021Fixing_70_16_cutmix_extra dm_wrn_70_16        92.23  66.56  1qKDTp6IJ1BUXZaRtbYuo_t0tuDl_4mLg
+Rebuffi2021Fixing_70_16_cutmix_extra dm_wrn_70_16        92.23  66.58  1qKDTp6IJ1BUXZaRtbYuo_t0tuDl_4mLg
 Rebuffi2021Fixing_R18_ddpm           dm_preact_resnet18  83.53  56.66  1--dxE66AsgBSUsuK2sXCTrsYUV9B5f95
 Rice2020Overfitting                  wrn_34_20           85.34  53.42  1vC_Twazji7lBjeMQvAD9uEQxi9Nx2oG-
 Wong2020Fast                         preact18_wong       83.34  43.21  1Re--_lf3jCEw9bnQqGkjw3J7v2tSZKrv
-Xu2023Exploring_WRN-28-10            dm_wrn_28_10        93.69  63.89  1wMvrjxpLPCuPiAGtkvu76ZJuNuMfuhEv
+Xu2023Exploring_WRN-28-10            dm_wrn_28_10        93.69  63.89  1k1uJI13ft0h0dfzuEihVpBvjBXwFRH2o
 """
 
 _CIFAR100_RAW = """
@@ -191,7 +193,10 @@ Addepalli2022Efficient_RN18          resnet18            65.45  27.67  1-2hnxC7l
 Addepalli2022Efficient_WRN_34_10     wrn_34_10           68.75  31.85  1-3c-iniqNfiwGoGPHC3nSostnG6J9fDt
 Cui2020Learnable_34_10_LBGAT0        wrn_34_10           70.25  27.16  1RnWbGxN-A-ltsfOvulr68U6i2L8ohAJi
 Cui2020Learnable_34_10_LBGAT6        wrn_34_10           60.64  29.33  1TfIgvW3BAkL8jL9J7AAWFSLW3SSzJ2AE
+Cui2020Learnable_34_10_LBGAT9_eps_8_255 wrn_34_10        62.99  31.20  1TrUAN9opXBQa24WCTVtQTY-RkXK_3dmA
 Cui2020Learnable_34_20_LBGAT6        wrn_34_20           62.55  30.20  1rN76st8q_32j6Uo8DI5XhcC2cwVhXBwK
+Cui2023Decoupled_WRN-34-10           wrn_34_10           65.76  31.91  1-7GbBqZRaHLFA-kYqcnWl9Q0Ohpicq07
+Cui2023Decoupled_WRN-34-10_autoaug   wrn_34_10           65.93  32.52  18hjcLa1V3JTNUOshafLvw1ncxL2gu50M
 Jia2022LAS-AT_34_10                  wrn_34_10           64.89  30.77  1-338K2PUf5FTwk4cbUUeTNz247GrXaMG
 Jia2022LAS-AT_34_20                  wrn_34_20           67.31  31.91  1WhRq01Yl1v8O3skkrGUBuySlptidc5a6
 Sehwag2021Proxy                      wrn_34_10           65.93  31.15  1ejMNF2O4xkSdrjtZt2UXUeim-y9F7Req
@@ -199,7 +204,8 @@ Sitawarin2020Improving               wrn_34_10           62.82  24.57  1hbpwans7
 """
 
 _CIFAR100_NORMALISED = """
-Wang2023Better_WRN-28-10             dm_wrn_28_10        72.58  38.77  1-jOu3wKWyw0XnBCXDGR32xn8Bw9GTJgh
+Wang2023Better_WRN-28-10             dm_wrn_28_10        72.58  38.83  1-jOu3wKWyw0XnBCXDGR32xn8Bw9GTJgh
+Wang2023Better_WRN-70-16             dm_wrn_70_16        75.22  42.67  1-yYcT73GP13c0y9HrgtpyB3NAfkGKgjY
 Cui2023Decoupled_WRN-28-10           dm_wrn_28_10        73.85  39.18  15BwWdWbNfoarTEWWugicOVkTjh3nXH36
 Chen2020Efficient                    wrn_34_10           62.15  26.94  1JEh95fvsfKireoELoVCBxOi12IPGFDUT
 Gowal2020Uncovering                  dm_wrn_70_16        60.86  30.03  16I86x2Vv_HCRKROC86G4dQKgO3Po5mT3
