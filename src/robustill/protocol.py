@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import replace
 
 import torch
@@ -16,7 +14,6 @@ from robustill.preflight import preflight
 from robustill.recipes.paper import cells
 from robustill.run import Run
 from robustill.setting import Setting
-from robustill.training.step import descend
 from robustill.validation import validation_attack
 
 
@@ -46,30 +43,6 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
     if run.recipe in cells():
         rows += cells()[run.recipe].notes()
     return rows
-
-
-def seconds_per_step(setting: Setting) -> float:
-    """The time of one training step on this machine, measured on a copy of the student (the second of two steps)."""
-    student, x, y = deepcopy(setting.student).train(), *next(iter(setting.batches.epoch(1)))
-    seconds = 0.0
-    for _ in range(2):
-        began = time.perf_counter()
-        loss = descend(
-            student,
-            setting.teacher,
-            x,
-            y,
-            method=setting.run.method,
-            attack=setting.run.attack,
-            natural_teacher=setting.natural_teacher,
-            perturbation=setting.run.perturbation,
-            label_smoothing=setting.run.label_smoothing,
-            precision=setting.run.precision,  # type: ignore[arg-type]  # resolved by prepare
-            generator=torch.Generator(x.device),
-        )
-        float(loss)  # waits for the device
-        seconds = time.perf_counter() - began
-    return seconds
 
 
 def _teachers(setting: Setting) -> list[tuple[str, str]]:

@@ -31,9 +31,13 @@ class Run:
     """One experiment. Every field is a flag of ``robustill train`` and a key of a recipe.
 
     Attributes:
-        data: where the images come from: demo, folder:PATH or npz:PATH.
+        data: where the images come from: demo, cifar10, folder:PATH, hf:OWNER/NAME and others (robustill list data).
         image_size: side in pixels to which images are resized; null takes them as they are.
         channels: 1 (grey) or 3 (colour); null takes what the images have.
+        stream: true reads images as they are needed, false keeps them in memory; null keeps them there if they fit.
+        extra: more training images of the same classes, such as synthetic ones, of which every batch has a share:
+            npz:PATH, an archive of image and label, npy:PATH, a folder of both, or null.
+        extra_ratio: the share of each batch that is extra images.
         student: the architecture to train, an expression or a name (robustill list models); must be given.
         normalize: whether the student subtracts the training set's mean and divides by its deviation, inside the
             network.
@@ -53,7 +57,8 @@ class Run:
         validation: how many training images are held out to choose the best epoch by their robust accuracy.
         precision: of training: auto takes bfloat16 where the hardware has it. Evaluation is always float32.
         device: auto, cpu or cuda.
-        threads: CPU threads; null leaves PyTorch's choice.
+        threads: CPU threads; null takes the number that computes fastest now, and writes it down: a run repeats bit for
+            bit on as many.
         recipe: the name of the recipe that these settings began with; the published numbers of one of the paper's are
             written beside the run's.
         seed: of the initial weights, the order, the augmentation and the attack.
@@ -62,6 +67,9 @@ class Run:
     data: str = "demo"
     image_size: int | None = None
     channels: int | None = None
+    stream: bool | None = None
+    extra: str | None = None
+    extra_ratio: float = 0.7
     student: Architecture
     normalize: bool = False
     teacher: str | None = None
@@ -90,6 +98,8 @@ class Run:
                 raise ValueError(f"{name} must be at least {least}. Found: {getattr(self, name)}.")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1). Found: {self.label_smoothing}.")
+        if not 0 < self.extra_ratio < 1:
+            raise ValueError(f"extra_ratio must be in (0, 1), the share of a batch. Found: {self.extra_ratio}.")
         if self.clip is not None and not 0 < self.clip < float("inf"):
             raise ValueError(f"clip must be a positive norm, or null for no limit. Found: {self.clip}.")
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 
 from robustill.cost import Cost, cost, forward_macs
-from robustill.data import Batches, Dataset, hold_out, load
+from robustill.data import Batches, Dataset, Extra, hold_out, load, load_extra, place
 from robustill.data.batches import in_order
 from robustill.data.split import Split
 from robustill.models import Classifier, create_model
 from robustill.run import Run
 from robustill.teachers import check_fits, load_teacher
 from robustill.training import choose_precision
+from robustill.training.allocation import keep_freed_memory
+from robustill.training.threads import choose_threads
 from robustill.types import Images
 
 
@@ -67,6 +70,23 @@ class Setting:
         return self.cost.units(self.teacher_ratio, self.natural_ratio)
 
     @property
+    def fit_options(self) -> dict[str, Any]:
+        """What ``fit`` is told by the run, besides the networks, the batches and the length."""
+        run = self.run
+        return {
+            "method": run.method,
+            "attack": run.attack,
+            "optimizer": run.optimizer,
+            "schedule": run.schedule,
+            "natural_teacher": self.natural_teacher,
+            "perturbation": run.perturbation,
+            "label_smoothing": run.label_smoothing,
+            "clip": run.clip,
+            "precision": run.precision,
+            "seed": run.seed,
+        }
+
+    @property
     def _image(self) -> Images:
         return next(in_order(self.batches.split, 1))[0]
 
@@ -77,11 +97,14 @@ def prepare(run: Run) -> Setting:
     Raises:
         ValueError: data, teacher or device are not to be had, or do not fit each other.
     """
-    use_threads(run.threads)
     device = choose_device(run.device)
-    run = replace(run, device=device.type, precision=choose_precision(run.precision, device))
-    dataset = load(run.data, image_size=run.image_size, channels=run.channels)
+    threads = choose_threads() if run.threads is None else run.threads
+    use_threads(threads)  # before the first number is computed: sums depend on it
+    keep_freed_memory()
+    run = replace(run, device=device.type, threads=threads, precision=choose_precision(run.precision, device))
+    dataset = load(run.data, image_size=run.image_size, channels=run.channels, stream=run.stream, device=device)
     training, validation = _divide(dataset, run)
+    extra = _extra(run, dataset, device) if run.extra else None
     teacher, natural_teacher = _teachers(run, dataset)
     mean, std = dataset.channel_statistics() if run.normalize else (None, None)
     with torch.random.fork_rng():
@@ -90,7 +113,9 @@ def prepare(run: Run) -> Setting:
     return Setting(
         run=run,
         dataset=dataset,
-        batches=Batches(training.to(device), batch_size=run.batch_size, seed=run.seed, augmentation=run.augmentation),
+        batches=Batches(
+            training.to(device), batch_size=run.batch_size, seed=run.seed, augmentation=run.augmentation, extra=extra
+        ),
         validation=validation.to(device) if validation else None,
         student=_placed(student, device),
         teacher=_placed(teacher, device) if teacher else None,
@@ -127,7 +152,14 @@ def _divide(dataset: Dataset, run: Run) -> tuple[Split, Split | None]:
         raise ValueError(
             f"validation must be smaller than the training set. Found: {run.validation} of {len(dataset.train)} images."
         )
-    return hold_out(dataset.train, run.validation, run.seed)
+    training, validation = hold_out(dataset.train, run.validation, run.seed)
+    return training, place(validation, run.data, device=run.device)  # in memory if it fits, though the rest may stream
+
+
+def _extra(run: Run, dataset: Dataset, device: torch.device) -> Extra:
+    assert run.extra is not None
+    split = load_extra(run.extra, dataset, image_size=run.image_size, channels=run.channels)
+    return Extra(place(split, run.extra, stream=run.stream, device=device).to(device), run.extra_ratio)
 
 
 def _teachers(run: Run, dataset: Dataset) -> tuple[Classifier | None, Classifier | None]:

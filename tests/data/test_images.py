@@ -10,9 +10,15 @@ import pytest
 from jaxtyping import UInt8
 from PIL import Image
 
-from robustill.data.images import read_images, resize, suffixes
+from robustill.data.image_files import ImageFiles
+from robustill.data.images import Stack, resize, suffixes
+from robustill.data.stored import in_memory
 
 Pixels = UInt8[np.ndarray, "height width *channels"]
+
+
+def read_images(files: list[str], *, image_size: int | None = None, channels: int | None = None) -> Stack:
+    return in_memory(ImageFiles.of(files, image_size=image_size, channels=channels))
 
 
 def random_pixels(*shape: int, seed: int = 0) -> Pixels:

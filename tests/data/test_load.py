@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+import doctest
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import robustill.data
 from robustill.data import list_sources, load, sources
 from robustill.data.sources import find_sources
 
 
+def test_the_tutorial_is_true() -> None:
+    assert doctest.testmod(robustill.data).failed == 0
+
+
+def test_the_page_about_data_names_every_source() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert [spec for spec in list_sources() if f"`{spec}`" not in page] == []
+
+
 def test_sources_are_listed() -> None:
     listed = list_sources()
-    assert list(listed) == ["demo", "folder:PATH", "npz:PATH"]
+    assert list(listed) == [
+        "cifar10[:PATH]",
+        "cifar100[:PATH]",
+        "demo",
+        "fashion-mnist[:PATH]",
+        "folder:PATH",
+        "hf:OWNER/NAME",
+        "mnist[:PATH]",
+        "npz:PATH",
+        "svhn[:PATH]",
+        "tiny-imagenet[:PATH]",
+    ]
     assert all("\n" not in summary and len(summary) < 120 for summary in listed.values())
 
 
@@ -37,10 +60,12 @@ def test_a_source_is_found_without_being_registered(tmp_path: Path, monkeypatch:
         ("Folder:photos", "folder:PATH"),
         ("dmeo", "demo"),
         ("npy:a", "npz:PATH"),
+        ("cifar-10", "cifar10[:PATH]"),
+        ("tiny-imagenet-200", "tiny-imagenet[:PATH]"),
     ],
 )
 def test_an_unknown_source_is_answered_with_the_nearest(spec: str, near: str) -> None:
-    message = f"one of demo, folder:PATH, npz:PATH; found `{spec}`. Did you mean `{near}`?"
+    message = f"one of {', '.join(list_sources())}; found `{spec}`. Did you mean `{near}`?"
     with pytest.raises(ValueError) as caught:
         load(spec)
     assert message in str(caught.value)
@@ -58,9 +83,17 @@ def test_a_text_like_no_source_gets_no_hint(spec: str) -> None:
         load(spec)
 
 
-@pytest.mark.parametrize(("spec", "usage"), [("folder", "folder:PATH"), ("npz:", "npz:PATH"), ("demo:5000", "demo")])
+@pytest.mark.parametrize(
+    ("spec", "usage"),
+    [
+        ("folder", "folder:PATH"),
+        ("npz:", "npz:PATH"),
+        ("demo:5000", "demo"),
+        ("cifar10:", "cifar10[:PATH]"),
+    ],
+)
 def test_a_path_belongs_to_the_sources_that_take_one(spec: str, usage: str) -> None:
-    with pytest.raises(ValueError, match=f"Write `{usage}` to load .*; found `{spec}`"):
+    with pytest.raises(ValueError, match=f"Write `{re.escape(usage)}` to load .*; found `{spec}`"):
         load(spec)
 
 

@@ -1,15 +1,18 @@
 """The command line: ``robustill VERB ...``.
 
-Each verb is a module of this package with a ``main(arguments)``, imported when it is called: ``robustill --help``
-does not wait for PyTorch. Bad input ends with one sentence and exit status 2; ``ROBUSTILL_TRACEBACK=1`` shows where
-it came from.
+Each verb is a module of this package with a ``main(arguments)`` that may give an exit status, imported when it is
+called: ``robustill --help`` does not wait for PyTorch. Bad input ends with one sentence and exit status 2;
+``ROBUSTILL_TRACEBACK=1`` shows where it came from.
 """
 
 from __future__ import annotations
 
 import difflib
+import errno
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -19,10 +22,22 @@ VERBS = {
     "demo": "distil two small students on embedded images, with and without IGDM, and show what came out",
     "train": "train a student, or a teacher, by a recipe or by flags",
     "evaluate": "measure a run or a checkpoint: clean and robust accuracy, agreement with the teacher",
+    "sweep": "train and measure many runs from one file, here or on a Ray cluster",
+    "teacher": "check a teacher against what is known of it, before hours are spent on it",
+    "data": "check a set of images: counts, classes, sizes, broken files, duplicates",
+    "audit": "ask whether a robust accuracy deserves belief, by some thirty checks",
     "report": "write one HTML page about one or more runs",
     "list": "methods, attacks, models, data sources, teachers, recipes",
     "cost": "forwards and backwards of one training step",
+    "doctor": "versions, hardware, disk space, extras: what this machine offers",
 }
+
+ADVICE = {
+    "train": "A run goes on after its last finished epoch with: robustill train --resume DIRECTORY",
+    "evaluate": "The same command goes on after its last finished batch.",
+}
+"""How to go on after an interruption."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,22 +54,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nearest = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f" Did you mean {nearest[0]}?" if nearest else ""
         return _fail("robustill", f"The verb must be one of {', '.join(VERBS)}. Found: {verb!r}.{hint}")
+    if threading.current_thread() is threading.main_thread():  # nobody else may listen
+        signal.signal(signal.SIGTERM, _terminate)
     try:
-        import_module(f"robustill.cli.{verb}").main(words[1:])
+        return int(import_module(f"robustill.cli.{verb}").main(words[1:]) or 0)
     except SystemExit as end:  # --help and --print_config have said what there is to say
         return int(end.code or 0)
-    except KeyboardInterrupt:
-        advice = "A run goes on after its last finished epoch with: robustill train --resume DIRECTORY"
-        print(f"\nInterrupted. {advice}", file=sys.stderr)
-        return 130
+    except (KeyboardInterrupt, Terminated) as end:
+        print(f"\n{'Terminated' if isinstance(end, Terminated) else 'Interrupted'}. {_advice(verb)}", file=sys.stderr)
+        return 143 if isinstance(end, Terminated) else 130
     except BrokenPipeError:  # the reader of a pipe has gone, as in `robustill list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("ROBUSTILL_TRACEBACK"):
             raise
-        return _fail(f"robustill {verb}", _sentence(error))
-    return 0
+        return _fail(f"robustill {verb}", _sentence(error, verb))
+    except (MemoryError, RuntimeError) as error:  # PyTorch has no other name for a CPU that is out of memory
+        if os.environ.get("ROBUSTILL_TRACEBACK") or not _out_of_memory(error):
+            raise
+        smaller = "Take a smaller --batch_size."
+        return _fail(f"robustill {verb}", f"There is not enough memory. {smaller} {_advice(verb)}")
+
+
+class Terminated(BaseException):
+    """SIGTERM, as a scheduler sends it: what was finished is on the disk."""
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated
+
+
+def _out_of_memory(error: Exception) -> bool:
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
+
+
+def _advice(verb: str) -> str:
+    return ADVICE.get(verb, ADVICE["train"])
 
 
 def _help() -> str:
@@ -67,10 +104,11 @@ def _help() -> str:
     )
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, verb: str) -> str:
     """The error's own words, or, where the system refused a file, which file and why."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+        sentence = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+        return f"{sentence} {_advice(verb)}" if error.errno in FULL else sentence
     return " ".join(str(error).split())
 
 

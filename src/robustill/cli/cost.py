@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = make_parser(
         "cost",
         "Counts the forwards and backwards of one training step, beside those of the published code.",
-        "METHOD [--attack ATTACK] [--teacher URI --student MODEL | --teacher_ratio R]",
+        "METHOD [--teacher URI --student MODEL]",
     )
     parser.add_argument("method", type=str, help="an expression such as 'RSLAD() + IGDM(alpha=10)'")
     parser.add_argument(

@@ -26,6 +26,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=str | None, help="directory of the run; default: runs/METHOD-STUDENT-seedN")
     parser.add_argument("--overwrite", action="store_true", help="replace the run that is in that directory")
     parser.add_argument("--resume", type=str | None, help="continue the run in this directory; takes no other flag")
+    parser.add_argument("--profile", action="store_true", help="print and keep where the time of a training step goes")
     add_run_arguments(parser)
     values = parse(parser, words)
     console = Console()
@@ -35,5 +36,6 @@ def main(arguments: Sequence[str]) -> None:
         target = resume(Path(values.resume), console=console)
     else:
         run = run_of(values)
-        target = train(run, Path(values.output or f"runs/{run.name}"), overwrite=values.overwrite, console=console)
+        directory = Path(values.output or f"runs/{run.name}")
+        target = train(run, directory, overwrite=values.overwrite, profiled=values.profile, console=console)
     print(f"\nThe run is in {target.path}. Measure it with: robustill evaluate {target.path}")

@@ -1,9 +1,9 @@
 """Images to train and to test on: where they come from, and how they get to the networks.
 
-One text names a dataset. Loading it gives two splits, each whole in memory as bytes:
+One text names a dataset. Loading it gives two splits, whose images are bytes:
 
 >>> from robustill.data import load
->>> data = load("demo")                       # or "folder:photos", or "npz:photos.npz"
+>>> data = load("demo")                       # or "cifar10", "folder:photos", "hf:OWNER/NAME", "npz:photos.npz"
 >>> data.num_classes, data.channels, data.image_size
 (10, 1, (28, 28))
 >>> len(data.train), len(data.test), data.train.images.dtype
@@ -17,8 +17,15 @@ of the training split, with the same share of every class; ``data.test`` is not 
 >>> len(train), len(validation)
 (4500, 500)
 
-A split stays on one device, and batches are cut out of it there. Epoch 3 of seed 0 is the same whether epochs 0 to 2
-came before it or not, and whatever the batch size, each image is cropped and mirrored in the same way:
+What a set is made of, and what is wrong with it, is found before anything is trained on it:
+
+>>> from robustill.data import check
+>>> found = check(data)
+>>> found.test.classes["Bag"], found.test.sizes, found.wrong
+(200, {'28x28': 2000}, [])
+
+A split stays in the memory of one device, and batches are cut out of it there. Epoch 3 of seed 0 is the same whether
+epochs 0 to 2 came before it or not, and whatever the batch size, each image is cropped and mirrored in the same way:
 
 >>> from robustill.data import Batches, CropFlip
 >>> batches = Batches(train.to("cpu"), batch_size=128, seed=0, augmentation=CropFlip(padding=2))
@@ -27,6 +34,20 @@ came before it or not, and whatever the batch size, each image is cropped and mi
 >>> x, y = next(batches.epoch(3))
 >>> x.shape, x.dtype
 (torch.Size([128, 1, 28, 28]), torch.float32)
+
+A set that is too large for that streams: threads read each batch from the disk before its turn, with the same pixels:
+
+>>> streamed = Batches(load("demo", stream=True).train, batch_size=250, seed=0, augmentation=NoAugmentation())
+>>> kept = Batches(data.train, batch_size=250, seed=0, augmentation=NoAugmentation())
+>>> all((x == x_kept).all() for (x, _), (x_kept, _) in zip(streamed.epoch(3), kept.epoch(3)))
+True
+
+Synthetic images, by the million in one archive (:func:`load_extra`), can be a share of every batch; here the test
+images stand for them, and an epoch is still a pass over the training images:
+
+>>> mixed = Batches(train, batch_size=128, seed=0, augmentation=CropFlip(), extra=Extra(data.test, ratio=0.7))
+>>> len(mixed)                                # 38 of 128 images are the training split's own
+119
 
 For evaluation the images come in order and unchanged, all of them or a stratified sample:
 
@@ -40,12 +61,18 @@ them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
+import torch
+
 from robustill.data.augmentation import Augmentation, CropFlip, NoAugmentation
 from robustill.data.batches import Batches, in_order, to_float
+from robustill.data.check import DataCheck, PartCheck, check
 from robustill.data.dataset import Dataset
+from robustill.data.extra import Extra, load_extra
+from robustill.data.placement import place
 from robustill.data.seeds import generator
 from robustill.data.sources import find_sources
 from robustill.data.split import Split, hold_out
@@ -53,6 +80,9 @@ from robustill.data.split import Split, hold_out
 __all__ = [
     "load",
     "list_sources",
+    "check",
+    "DataCheck",
+    "PartCheck",
     "Dataset",
     "Split",
     "hold_out",
@@ -62,16 +92,32 @@ __all__ = [
     "Augmentation",
     "CropFlip",
     "NoAugmentation",
+    "Extra",
+    "load_extra",
+    "place",
     "generator",
 ]
 
 
-def load(spec: str, *, image_size: int | None = None, channels: int | None = None) -> Dataset:
-    """Load the dataset that ``spec`` names, such as ``demo``, ``folder:PATH`` or ``npz:PATH``.
+def load(
+    spec: str,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+    stream: bool | None = None,
+    device: torch.device | str = "cpu",
+) -> Dataset:
+    """Load the dataset that ``spec`` names, such as ``demo``, ``cifar10`` or ``folder:PATH``.
 
     ``image_size`` cuts the largest middle square out of every image and resizes it to that many pixels a side;
-    ``channels`` makes every image grey (1) or RGB (3). Without them images stay as they are. Raises ValueError for a
-    source that is not known, FileNotFoundError for a path that does not exist, and what the source says of its files.
+    ``channels`` makes every image grey (1) or RGB (3). Without them images stay as they are.
+
+    ``stream`` says whether images are read as they are needed (true) or kept in memory (false); None keeps them where
+    each split fits into a quarter of what is free, here and on the ``device`` that they are for, and says so on stderr
+    where it does not. The splits are on the CPU in any case.
+
+    Raises ValueError for a source that is not known, FileNotFoundError for a path that does not exist, and what the
+    source says of its files.
     """
     if image_size is not None and image_size < 1:
         raise ValueError(f"`image_size` must be a number of pixels, 1 or more; found {image_size}.")
@@ -82,9 +128,12 @@ def load(spec: str, *, image_size: int | None = None, channels: int | None = Non
     if scheme not in sources:
         raise ValueError(_unknown(spec, scheme, {name: source.SPEC for name, source in sources.items()}))
     source = sources[scheme]
-    if (":" in source.SPEC) != bool(path):
+    takes_path = ":" in source.SPEC
+    if takes_path != bool(path) and not (takes_path and "[" in source.SPEC and spec == scheme):
         raise ValueError(f"Write `{source.SPEC}` to load {source.SUMMARY}; found `{spec}`.")
-    return source.load(path, image_size=image_size, channels=channels)
+    dataset = source.load(path, image_size=image_size, channels=channels)
+    train, test = (place(split, spec, stream=stream, device=device) for split in (dataset.train, dataset.test))
+    return replace(dataset, train=train, test=test)
 
 
 def list_sources() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Batches of a split that lives on the device: shuffled and augmented for training, in order for evaluation."""
+"""Batches of a split: shuffled and augmented for training, in order for evaluation; on the device of the labels."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
 from robustill.data.augmentation import Augmentation
-from robustill.data.seeds import generator, permutation
+from robustill.data.extra import Extra
+from robustill.data.seeds import draws, generator, permutation
 from robustill.data.split import Split
 from robustill.types import Images, Labels, Pixels
+
+Positions = Int64[Tensor, " positions"]
 
 
 @dataclass(frozen=True, eq=False)
 class Batches:
     """The epochs of a training run. Order and augmentation depend on (seed, epoch, index) alone, on no earlier epoch.
 
-    The last batch of an epoch is smaller where ``batch_size`` does not divide the split, or left out with
-    ``drop_last``. Raises ValueError for a batch size below 1, and for an epoch without a single batch.
+    An epoch is a pass over the split. The last batch is smaller where the split does not divide, or left out with
+    ``drop_last``. With ``extra`` images, a share of every batch is theirs: the split's come first, then as many of
+    theirs, drawn anew in every epoch, with replacement.
+
+    Raises ValueError for a batch size below 1, for an epoch without a single batch, and for a share of extra images
+    that leaves a batch without one of either kind.
     """
 
     split: Split
@@ -27,9 +36,12 @@ class Batches:
     seed: int
     augmentation: Augmentation
     drop_last: bool = False
+    extra: Extra | None = None
 
     def __post_init__(self) -> None:
         _check(self.batch_size)
+        if self.extra:
+            self.extra.check(self.batch_size)
         if len(self) == 0:
             raise ValueError(
                 f"An epoch must have a batch: give a `batch_size` of at most {len(self.split)}, the number of images, "
@@ -38,17 +50,40 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        whole, rest = divmod(len(self.split), self.batch_size)
+        whole, rest = divmod(len(self.split), self._own)
         return whole + (rest > 0 and not self.drop_last)
+
+    @property
+    def _own(self) -> int:
+        """How many images of a whole batch are the split's."""
+        return self.batch_size - (self.extra.count(self.batch_size) if self.extra else 0)
 
     def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
         """The batches of epoch ``number``: images in pixels of [0, 1] and their labels, on the device of the split."""
-        images, labels = self.split.images, self.split.labels
         # Drawn on the CPU: a GPU's generator gives other numbers, and a run must not differ from machine to machine
-        order = permutation(len(labels), self.seed, "order", number).to(labels.device)
-        choices = self.augmentation.draw(len(labels), generator(self.seed, "augmentation", number)).to(labels.device)
-        for index in torch.split(order, self.batch_size)[: len(self)]:
-            yield to_float(self.augmentation.apply(images[index], choices[index])), labels[index]
+        order = permutation(len(self.split), self.seed, "order", number)
+        choices = self.augmentation.draw(len(order), generator(self.seed, "augmentation", number))
+        rows = torch.split(order, self._own)[: len(self)]
+        own = self._augmented(self.split, order, choices[order], [len(row) for row in rows])
+        if self.extra is None:
+            yield from own
+            return
+        sizes = [self.extra.beside(len(row), self.batch_size) for row in rows]
+        drawn = draws(sum(sizes), len(self.extra.split), self.seed, "extra", number)
+        choices = self.augmentation.draw(len(drawn), generator(self.seed, "augmentation of extra", number))
+        for batch, more in zip(own, self._augmented(self.extra.split, drawn, choices, sizes), strict=True):
+            yield torch.cat([batch[0], more[0]]), torch.cat([batch[1], more[1]])
+
+    def _augmented(
+        self, split: Split, index: Positions, choices: Int64[Tensor, "positions choices"], sizes: list[int]
+    ) -> Iterator[tuple[Images, Labels]]:
+        """Batches of these sizes of the images at ``index``, changed by the choices for each."""
+        device, end = split.labels.device, sum(sizes)
+        index, choices = index[:end], choices[:end].to(device)
+        there = index.to(device)
+        pixels = split.read(torch.split(index if split.streamed else there, sizes))
+        for images, row, chosen in zip(pixels, torch.split(there, sizes), torch.split(choices, sizes), strict=True):
+            yield to_float(self.augmentation.apply(images, chosen)), split.labels[row]
 
 
 def in_order(split: Split, batch_size: int) -> Iterator[tuple[Images, Labels]]:
@@ -57,10 +92,9 @@ def in_order(split: Split, batch_size: int) -> Iterator[tuple[Images, Labels]]:
     Raises ValueError for a batch size below 1.
     """
     _check(batch_size)
-    for images, labels in zip(
-        torch.split(split.images, batch_size), torch.split(split.labels, batch_size), strict=True
-    ):
-        yield to_float(images), labels
+    rows = [slice(i, i + batch_size) for i in range(0, len(split), batch_size)]
+    for images, row in zip(split.read(rows), rows, strict=True):
+        yield to_float(images), split.labels[row]
 
 
 def to_float(pixels: Pixels) -> Images:

@@ -27,7 +27,7 @@ class Dataset:
             raise ValueError(f"{self.name}: a classifier needs at least two classes; found {_listed(self.classes)}.")
         for part, split in (("training", self.train), ("test", self.test)):
             self._check_labels(part, split)
-        if self.train.images.shape[1:] != self.test.images.shape[1:]:
+        if self.train.shape != self.test.shape:
             raise ValueError(
                 f"{self.name}: training and test images must have one shape; "
                 f"found {_shape(self.train)} and {_shape(self.test)}."
@@ -53,26 +53,26 @@ class Dataset:
     @property
     def channels(self) -> int:
         """1 for grey images, 3 for colour."""
-        return self.train.images.shape[1]
+        return self.train.shape[0]
 
     @property
     def image_size(self) -> tuple[int, int]:
         """(height, width) in pixels."""
-        return self.train.images.shape[2], self.train.images.shape[3]
+        return self.train.shape[1:]
 
     def channel_statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel over all pixels of the training split, in pixels of [0, 1].
 
         Taken from the histogram of the 256 levels: no float copy of the images, and the same numbers on every device.
         """
+        counts = torch.zeros(self.channels, 256, dtype=torch.int64)
+        for pixels in self.train.read([slice(i, i + 4096) for i in range(0, len(self.train), 4096)]):
+            counts += torch.stack([channel.flatten().bincount(minlength=256).cpu() for channel in pixels.unbind(1)])
+        shares = counts.double() / counts.sum(1, keepdim=True)
         levels = torch.arange(256, dtype=torch.float64) / 255
-        means, deviations = [], []
-        for channel in self.train.images.unbind(1):
-            share = channel.flatten().bincount(minlength=256).cpu().double() / channel.numel()
-            mean = (share * levels).sum()
-            means.append(mean.item())
-            deviations.append((share * (levels - mean).square()).sum().sqrt().item())
-        return tuple(means), tuple(deviations)
+        mean = (shares * levels).sum(1, keepdim=True)
+        deviation = (shares * (levels - mean).square()).sum(1).sqrt()
+        return tuple(mean.flatten().tolist()), tuple(deviation.tolist())
 
 
 def _listed(names: list[str] | tuple[str, ...]) -> str:
@@ -81,5 +81,5 @@ def _listed(names: list[str] | tuple[str, ...]) -> str:
 
 
 def _shape(split: Split) -> str:
-    channels, height, width = split.images.shape[1:]
+    channels, height, width = split.shape
     return f"{channels}x{height}x{width} (channels x height x width)"

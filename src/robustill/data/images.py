@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,9 +14,9 @@ from PIL import Image, ImageOps
 
 Stack = UInt8[np.ndarray, "batch channels height width"]
 Resized = UInt8[np.ndarray, "batch new_channels new_height new_width"]
+Single = UInt8[np.ndarray, "channels height width"]
 
 _GREY = {"1", "L", "LA", "La"}
-_CHUNK = 64  # files a thread takes at a time: small images cost less than the hand-over of one
 
 
 @cache
@@ -23,33 +25,37 @@ def suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.OPEN)
 
 
-def read_images(files: Sequence[str], *, image_size: int | None = None, channels: int | None = None) -> Stack:
-    """Read image files into one array, in their order, with several threads.
+class Embedded(NamedTuple):
+    """An image inside another file: what it is called in messages, and its bytes in the format of an image file."""
 
-    Without ``channels`` the result has one channel if every image is grey, else three. Raises ValueError, naming the
-    file, for what cannot be read as an image, and naming two files for images of two sizes where no ``image_size`` is
-    given.
+    name: str
+    content: bytes
+
+
+File = str | Embedded
+
+
+def name_of(file: File) -> str:
+    """What messages call a file."""
+    return file.name if isinstance(file, Embedded) else file
+
+
+def decode(file: File, *, image_size: int | None = None, channels: int | None = None) -> Single:
+    """One image file as bytes, upright, grey or RGB, on white where it is transparent.
+
+    Raises ValueError, naming the file, for what cannot be read as an image.
     """
-    width, height = _read(files[0], image_size, channels).size
-    stack = np.empty((len(files), channels or 3, height, width), np.uint8)
+    with _opened(file) as image:
+        if image_size:
+            # JPEG alone: decode a photo at a half, quarter or eighth if that still leaves twice the wanted pixels
+            image.draft(None, (2 * image_size, 2 * image_size))
+        return _channels_first(_fit(_plain(ImageOps.exif_transpose(image)), image_size, channels))
 
-    def fill(start: int) -> bool:
-        """Fill one chunk of the stack; is any image of it in colour?"""
-        colour = False
-        for i in range(start, min(start + _CHUNK, len(files))):
-            image = _read(files[i], image_size, channels)
-            if image.size != (width, height):
-                raise ValueError(
-                    f"Images must have one size, or `image_size` must be given to resize them; found {files[0]} with "
-                    f"{width}x{height} and {files[i]} with {image.width}x{image.height} (width x height)."
-                )
-            colour |= image.mode == "RGB"
-            stack[i] = _channels_first(image)  # a grey image fills all three channels
-        return colour
 
-    with ThreadPoolExecutor() as pool:
-        colours = list(pool.map(fill, range(0, len(files), _CHUNK)))
-    return stack if channels or any(colours) else stack[:, :1].copy()
+def is_grey(file: File) -> bool:
+    """Whether ``decode`` makes one channel of an image file; its pixels are not read. Raises as ``decode``."""
+    with _opened(file) as image:
+        return image.mode in _GREY or image.mode.startswith("I;16")
 
 
 def resize(stack: Stack, *, image_size: int | None = None, channels: int | None = None) -> Resized:
@@ -69,16 +75,17 @@ def _as_images(stack: Stack) -> Iterable[Image.Image]:
         yield Image.fromarray(image[0] if len(image) == 1 else np.ascontiguousarray(image.transpose(1, 2, 0)))
 
 
-def _read(file: str, image_size: int | None, channels: int | None) -> Image.Image:
+@contextmanager
+def _opened(file: File) -> Iterator[Image.Image]:
     try:
-        with Image.open(file) as image:
-            if image_size:
-                # JPEG alone: decode a photo at a half, quarter or eighth if that still leaves twice the wanted pixels
-                image.draft(None, (2 * image_size, 2 * image_size))
-            return _fit(_plain(ImageOps.exif_transpose(image)), image_size, channels)
+        with Image.open(BytesIO(file.content) if isinstance(file, Embedded) else file) as image:
+            yield image
     except Exception as error:  # a decoder fed with broken bytes raises anything, from OSError to struct.error
         reason = str(error).removesuffix(".") or type(error).__name__
-        raise ValueError(f"{file} cannot be read as an image ({reason}); repair or remove it.") from error
+        raise ValueError(
+            f"{name_of(file)} cannot be read as an image ({reason}); repair or remove it. All such are found by: "
+            "robustill data check DATA"
+        ) from error
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -101,6 +108,6 @@ def _fit(image: Image.Image, image_size: int | None, channels: int | None) -> Im
     return image
 
 
-def _channels_first(image: Image.Image) -> UInt8[np.ndarray, "channels height width"]:
+def _channels_first(image: Image.Image) -> Single:
     pixels = np.asarray(image)
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)

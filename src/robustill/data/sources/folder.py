@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from robustill.data.dataset import Dataset
-from robustill.data.images import read_images, suffixes
+from robustill.data.image_files import ImageFiles
+from robustill.data.images import suffixes
 from robustill.data.split import Split
 
 SPEC = "folder:PATH"
@@ -37,23 +38,17 @@ def load(path: str, *, image_size: int | None = None, channels: int | None = Non
         raise FileNotFoundError(f"There is no folder {root}: give one that holds class folders, or train and test.")
     if not root.is_dir():
         raise ValueError(f"folder: needs a folder of class folders; {root} is a file.")
-    train, test = _listings(root)
+    train, test = listings(root)
     files = [file for listing in (train, test) for images in listing.values() for file in images]
-    images = torch.from_numpy(
-        read_images([os.path.join(root, file) for file in files], image_size=image_size, channels=channels)
-    )
+    images = ImageFiles.of([os.path.join(root, file) for file in files], image_size=image_size, channels=channels)
     labels = torch.tensor([i for listing in (train, test) for i, name in enumerate(listing) for _ in listing[name]])
-    count = sum(map(len, train.values()))
-    return Dataset(
-        f"folder:{path}",
-        Split(images[:count], labels[:count], tuple(files[:count])),
-        Split(images[count:], labels[count:], tuple(files[count:])),
-        tuple(train),
-    )
+    whole, count = Split(images, labels, tuple(files)), sum(map(len, train.values()))
+    index = torch.arange(len(files))
+    return Dataset(f"folder:{path}", whole.subset(index[:count]), whole.subset(index[count:]), tuple(train))
 
 
-def _listings(root: Path) -> tuple[Listing, Listing]:
-    """What to train on and what to test on."""
+def listings(root: Path) -> tuple[Listing, Listing]:
+    """The image files to train on and those to test on. Raises ValueError as ``load``, reading no image."""
     # A class may be called "train", as in cars, buses and trains: a part of the set holds folders, a class holds images
     parts = [name for name in ("train", "test", "val") if (root / name).is_dir() and _folders(root / name)]
     if not parts:
