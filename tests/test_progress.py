@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from io import StringIO
 
 import pytest
@@ -51,3 +52,27 @@ def test_without_a_terminal_stages_are_lines() -> None:
         bar.stage("training RSLAD() + IGDM(alpha=10) [1]")
         bar.stage("evaluating")
     assert out.getvalue() == "training RSLAD() + IGDM(alpha=10) [1]\nevaluating\n"
+
+
+def test_notes_are_lines_too_but_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    out = StringIO()
+    with Bar(1, Console(file=out)) as bar:
+        bar.stage("evaluating last")
+        for seconds in (1, 30, 59, 60, 61, 120):
+            now[0] = 100.0 + seconds
+            bar.note(f"[{seconds}] 54.3 % of 256 so far")
+    assert out.getvalue().splitlines() == [
+        "evaluating last",
+        "evaluating last, [60] 54.3 % of 256 so far",
+        "evaluating last, [120] 54.3 % of 256 so far",
+    ]
+
+
+def test_on_a_terminal_notes_stand_beside_the_stage() -> None:
+    out = StringIO()
+    with Bar(1, Console(file=out, force_terminal=True, width=120)) as bar:
+        bar.stage("evaluating last")
+        bar.note("autoattack: 54.3 % of [1,024] so far")
+    assert "evaluating last, autoattack: 54.3 % of [1,024] so far" in out.getvalue()

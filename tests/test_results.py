@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustill.results import Z95, Accuracy, Evaluation, Mean, RunDirectory, wilson
+from robustill.results import Z95, Accuracy, Evaluation, Mean, Point, RunDirectory, bootstrap, wilson
 
 # Intervals
 
@@ -51,8 +51,26 @@ def test_a_mean_with_its_interval() -> None:
     mean = Mean.of(np.array([1.0, 2.0, 3.0, 6.0]))
     assert (mean.n, mean.mean) == (4, 3.0)
     assert mean.std == pytest.approx(math.sqrt(14 / 3))
-    half = Z95 * math.sqrt(14 / 3) / 2
-    assert mean.interval == pytest.approx((3 - half, 3 + half))
+    assert mean.resampled == mean.interval and 1 <= mean.interval[0] < 3 < mean.interval[1] <= 6
+
+
+def test_a_mean_that_was_not_resampled_has_the_normal_interval() -> None:
+    half = Z95 * 2 / math.sqrt(25)
+    assert Mean(n=25, mean=3.0, std=2.0).interval == pytest.approx((3 - half, 3 + half))
+
+
+def test_the_bootstrap_is_the_normal_interval_where_that_holds_and_repeats() -> None:
+    values = np.random.default_rng(1).normal(5, 2, 2000)
+    mean = Mean.of(values)
+    normal = Mean(n=mean.n, mean=mean.mean, std=mean.std).interval
+    assert mean.interval == pytest.approx(normal, abs=0.02)
+    assert bootstrap(values) == mean.interval
+
+
+def test_the_bootstrap_leans_where_the_numbers_do() -> None:
+    values = np.random.default_rng(1).lognormal(0, 1.5, 40)
+    (low, high), mean = bootstrap(values), values.mean()
+    assert values.min() < low < mean < high < values.max() and high - mean > mean - low
 
 
 def test_a_single_value_has_no_spread() -> None:
@@ -89,8 +107,25 @@ def evaluation(**changes: Any) -> Evaluation:
     return Evaluation(**{**values, **changes})
 
 
+STAGED = Accuracy(adversary="AutoAttack()", n=40, correct=20, stages={"clean": 30, "apgd-ce": 20})
+BY_CLASS = Accuracy(adversary="PGD()", n=40, correct=20, by_class=((20, 15), (20, 5), (0, 0)))
+POINTS = (Point(radius=0.0, accuracy=STAGED), Point(radius=8 / 255, accuracy=STAGED))
+
+
 @pytest.mark.parametrize(
-    "changes", [{}, {"agreement": {}, "teacher": None}, {"environment": {}, "classes": ()}], ids=str
+    "changes",
+    [
+        {},
+        {"agreement": {}, "teacher": None},
+        {"environment": {}, "classes": ()},
+        {"accuracies": {"aa": STAGED}},
+        {"accuracies": {"pgd20": BY_CLASS}},
+        {"accuracies": {"pgd20": BY_CLASS}, "classes": ()},
+        {"measures": {"distance_clean": Mean.of(np.array([1.0, 2.0, 4.0]), "L2 distance")}},
+        {"agreement": {"gd": Mean.of(np.array([1.0]))}},
+        {"curves": {"pgd20": POINTS}},
+    ],
+    ids=lambda changes: "-".join(changes) or "plain",
 )
 def test_json_and_back(changes: dict[str, Any]) -> None:
     made = evaluation(**changes)
@@ -107,6 +142,53 @@ def test_json_says_shares_and_intervals_for_readers_that_are_not_this_class() ->
         "interval_95": list(wilson(20, 40)),
     }
     assert row["agreement"]["gd"].keys() == {"n", "mean", "std", "interval_95"}
+
+
+def test_every_class_is_named_and_the_worst_of_those_with_images() -> None:
+    row = evaluation(accuracies={"pgd20": BY_CLASS}).to_json()["accuracies"]["pgd20"]
+    assert row["worst_class"] == "Öl" and BY_CLASS.worst_class == 1
+    assert row["by_class"][1] == {
+        "class": "Öl",
+        "n": 20,
+        "correct": 5,
+        "accuracy": 0.25,
+        "interval_95": list(wilson(5, 20)),
+    }
+    assert row["by_class"][2] == {"class": "数", "n": 0, "correct": 0}
+    nameless = evaluation(accuracies={"pgd20": BY_CLASS}, classes=()).to_json()["accuracies"]["pgd20"]
+    assert nameless["worst_class"] == "1"
+    assert STAGED.worst_class is None
+
+
+def test_a_point_says_its_radius_beside_its_accuracy() -> None:
+    (first, second) = evaluation(curves={"pgd20": POINTS}).to_json()["curves"]["pgd20"]
+    assert first["radius"] == 0 and second["radius"] == 8 / 255
+    assert second["interval_95"] == list(wilson(20, 40)) and second["accuracy"] == 0.5
+
+
+def test_a_mean_says_how_its_interval_was_made_and_what_it_is_of() -> None:
+    made = Mean.of(np.array([1.0, 2.0, 4.0]), "L2 distance")
+    assert made.to_json()["interval_by"] == "bootstrap, 1,000 resamples" and made.to_json()["text"] == "L2 distance"
+    assert made.to_json()["interval_95"] == list(made.interval)
+
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks" / "results"
+
+
+@pytest.mark.parametrize("folder", ["cifar10", "demo", "larger_budget"])
+def test_results_of_before_still_load(folder: str) -> None:
+    """They have neither curves nor classes, and say the same again."""
+    files = [file for file in sorted((BENCHMARKS / folder).glob("*.json")) if file.stem != "linearity"]
+    assert files
+    for file in files:
+        row = json.loads(file.read_text(encoding="utf-8"))
+        found = Evaluation.from_json(row)
+        assert not found.curves and not found.measures
+        again = found.to_json()
+        for name, accuracy in row["accuracies"].items():
+            assert again["accuracies"][name] == accuracy
+        for name, mean in row["agreement"].items():
+            assert again["agreement"][name] == {**mean, "interval_95": pytest.approx(mean["interval_95"])}
 
 
 # The directory

@@ -16,7 +16,7 @@ from rich.console import Console
 from robustill.attacks import Linf
 from robustill.evaluation import standard_adversaries
 from robustill.files import write_json
-from robustill.measure import Yardstick, measure, measure_run
+from robustill.measure import measure, measure_run
 from robustill.objectives import Method, Objective
 from robustill.progress import Bar
 from robustill.recipes import recipe_file
@@ -25,6 +25,7 @@ from robustill.results import RunDirectory
 from robustill.run import Run
 from robustill.setting import Setting, prepare, use_threads
 from robustill.train import begin, check_free, conduct, read_run, train, work_per_epoch
+from robustill.yardstick import Yardstick
 
 MARK = "demo.json"
 """The file by which a directory is known to be a demo's: how the demo was called."""

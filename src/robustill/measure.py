@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from robustill.attacks import Adversary, Budget, Linf
-from robustill.cost import forward_macs
+from robustill.attacks import Budget, Linf
 from robustill.data import Dataset, load
-from robustill.data.batches import in_order
-from robustill.data.split import Split
-from robustill.evaluation import adversaries_named, evaluate, passes
+from robustill.evaluation import Ledger, Shard, Surrogate, adversaries_named, contribute, evaluate
 from robustill.models import Classifier, load_model, read_entries
 from robustill.progress import Bar
 from robustill.results import Evaluation, RunDirectory
 from robustill.setting import choose_device
 from robustill.teachers import check_fits, load_teacher
-
-
-@dataclass(frozen=True)
-class Yardstick:
-    """What networks are measured with: the same images, attacks and teacher for all of them.
-
-    Attributes:
-        dataset: where the images come from, with the names of their classes.
-        split: the test images, or a sample of them.
-        adversaries: by name.
-        teacher, teacher_name: for GD and GC; None without.
-        batch_size, seed: of the evaluation.
-    """
-
-    dataset: Dataset
-    split: Split
-    adversaries: Mapping[str, Adversary]
-    teacher: Classifier | None = None
-    teacher_name: str | None = None
-    batch_size: int = 256
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1. Found: {self.batch_size}.")
-
-    def work(self, model: Classifier) -> float:
-        """What measuring a network takes, in multiply-accumulates."""
-        x, _ = next(in_order(self.split, 1))
-        own = forward_macs(model, x.to(next(model.parameters()).device))
-        return len(self.split) * own * sum(passes(adversary) for adversary in self.adversaries.values())
+from robustill.yardstick import Yardstick, measure_named, radii_of
 
 
 def checkpoints(target: RunDirectory) -> dict[str, Path]:
@@ -82,41 +49,73 @@ def measure_run(
     teacher: str | None = None,
     attacks: Sequence[str] = ("clean", "pgd20"),
     budget: Budget | None = None,
+    eps: Sequence[float] = (),
+    measures: Sequence[str] = (),
+    surrogate: str | None = None,
+    engine: str = "ours",
     samples: int | None = None,
     batch_size: int = 256,
     seed: int = 0,
+    shard: Shard | None = None,
+    force: bool = False,
     device: str = "auto",
     console: Console | None = None,
 ) -> dict[str, Evaluation]:
     """Evaluates the last and the best epoch of a run, or a single checkpoint, and writes the results beside it.
 
+    Every finished batch is kept at once: the same call goes on where an interrupted one stopped.
+
     Args:
         target: the run, or the folder of a checkpoint.
         data, teacher: texts as in a recipe; None takes the run's own.
-        attacks: names of adversaries (``robustill.evaluation.adversaries_named``).
-        budget: the ball they search; None is Linf(8/255).
+        attacks: names of adversaries (``robustill.evaluation.adversaries``).
+        budget: the ball they search unless they name their own; None is Linf(8/255).
+        eps: radii of a curve for every attack over that ball, at about twice the price of one radius.
+        measures: distance (of the logits to the teacher's) and remainder (of the linearisation), or one of them.
+        surrogate: the network on which ``vmi`` is found, as the text of a teacher.
+        engine: of AutoAttack: ours, or reference, which is pyautoattack.
         samples: a stratified sample of so many test images; None takes all.
         batch_size, seed: of the evaluation.
+        shard: measure its batches only, and write no result; once all shards are there, a call without one puts them
+            together.
+        force: attack at length although clean accuracy is at chance.
         device: auto, cpu or cuda.
         console: where the progress is drawn.
+
+    Raises:
+        ValueError: what is asked for cannot be understood, or does not fit.
     """
-    settings, place = target.settings(), choose_device(device)
+    settings, place, ball = target.settings(), choose_device(device), budget or Linf(8 / 255)
     found = checkpoints(target)
-    adversaries = adversaries_named(attacks, budget or Linf(8 / 255))
     text = data or settings.get("data")
     if text is None:
         raise ValueError(f"{target.path} is no run that names its data. Give --data demo, folder:PATH or npz:PATH.")
-    dataset = load(text, image_size=settings.get("image_size"), channels=settings.get("channels"))
-    name, guide = teacher or settings.get("teacher"), None
-    if name is not None:
-        guide = load_teacher(name)
-        check_fits("Teacher", name, guide, dataset)
-        guide.to(place)
-    split = dataset.test if samples is None else dataset.test.stratified(samples, seed)
-    yardstick = Yardstick(dataset, split, adversaries, guide, name, batch_size, seed)
+    size, channels = settings.get("image_size"), settings.get("channels")
+    dataset = load(text, image_size=size, channels=channels, stream=settings.get("stream"), device=place)
+    name = teacher or settings.get("teacher")
+    guide = None if name is None else load_other("Teacher", name, dataset, place)
+    other = None if surrogate is None else Surrogate(load_other("Surrogate", surrogate, dataset, place), surrogate)
+    adversaries = adversaries_named(attacks, ball, surrogate=other, engine=engine)
+    yardstick = Yardstick(
+        dataset=dataset,
+        split=dataset.test if samples is None else dataset.test.stratified(samples, seed),
+        adversaries=adversaries,
+        radii=radii_of(adversaries, ball, eps),
+        teacher=guide,
+        teacher_name=name,
+        more=tuple(measure_named(one, settings, ball, guide) for one in measures),
+        batch_size=batch_size,
+        seed=seed,
+        force=force,
+    )
     models = {key: load_checkpoint(path, dataset, place) for key, path in found.items()}
     with Bar(sum(yardstick.work(model) for model in models.values()), console or Console(quiet=True)) as bar:
-        return measure_all(target, models, yardstick, bar)
+        if shard is None:
+            return measure_all(target, models, yardstick, bar)
+        for key, model in models.items():
+            bar.stage(f"evaluating {key}, shard {shard.index} of {shard.count}")
+            measure_shard(target, key, model, yardstick, shard, bar)
+    return {}
 
 
 def measure_all(
@@ -135,22 +134,54 @@ def measure_all(
 
 def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yardstick, bar: Bar) -> Evaluation:
     """Evaluates one network and writes evaluation/NAME.json and NAME.npz into its run."""
-    share = yardstick.work(model) / max(1, len(yardstick.split) * sum(map(passes, yardstick.adversaries.values())))
+    ledger, macs = Ledger(target.parts(name)), yardstick.pass_macs(model)
     evaluation = evaluate(
         model,
         yardstick.split,
         adversaries=yardstick.adversaries,
+        radii=yardstick.radii,
         teacher=yardstick.teacher,
+        more=yardstick.more,
         batch_size=yardstick.batch_size,
         seed=yardstick.seed,
+        force=yardstick.force,
         model_name=name,
         teacher_name=yardstick.teacher_name,
         data_name=yardstick.dataset.name,
         classes=yardstick.dataset.classes,
-        advance=lambda done: bar.advance(done * share),
+        ledger=ledger,
+        advance=lambda passes: bar.advance(passes * macs),
+        tell=bar.note,
     )
     target.save_evaluation(name, evaluation)
+    ledger.clear()
     return evaluation
+
+
+def measure_shard(
+    target: RunDirectory, name: str, model: Classifier, yardstick: Yardstick, shard: Shard, bar: Bar
+) -> None:
+    """Measures the batches of one shard into evaluation/NAME.parts."""
+    macs = yardstick.pass_macs(model)
+    contribute(
+        model,
+        yardstick.split,
+        shard,
+        Ledger(target.parts(name)),
+        yardstick.measurements,
+        batch_size=yardstick.batch_size,
+        seed=yardstick.seed,
+        force=yardstick.force,
+        advance=lambda passes: bar.advance(passes * macs * shard.count),
+        tell=bar.note,
+    )
+
+
+def load_other(what: str, text: str, dataset: Dataset, device: torch.device) -> Classifier:
+    """A teacher or a surrogate on a device, refused where it does not fit the data."""
+    network = load_teacher(text)
+    check_fits(what, text, network, dataset)
+    return network.to(device)
 
 
 def load_checkpoint(path: Path, dataset: Dataset, device: torch.device) -> Classifier:

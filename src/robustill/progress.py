@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -13,14 +14,19 @@ if TYPE_CHECKING:
     from robustill.training.fit import EpochSource
     from robustill.types import Images, Labels
 
+NOTE_SECONDS = 60.0
+"""How far apart notes are printed where there is no bar to write them on."""
+
 
 class Bar:
     """A bar over a known amount of work, in any unit. Where there is no terminal, stages are lines of text."""
 
     def __init__(self, total: float, console: Console) -> None:
         self._console = console
+        self._stage = ""
+        self._noted = time.monotonic()
         self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
@@ -28,16 +34,28 @@ class Bar:
             TimeRemainingColumn(),
             console=console,
             disable=not console.is_terminal,
+            speed_estimate_period=1800,  # a batch may take minutes
         )
         self._task = self._progress.add_task("", total=total)
 
     def stage(self, name: str) -> None:
+        self._stage = name
         self._progress.update(self._task, description=name)
-        if not self._console.is_terminal:
-            self._console.print(name, markup=False, highlight=False, soft_wrap=True)
+        self._print(name)
+
+    def note(self, text: str) -> None:
+        """What is known so far, beside the stage; where there is no terminal, a line of text a minute."""
+        self._progress.update(self._task, description=f"{self._stage}, {text}")
+        if time.monotonic() - self._noted >= NOTE_SECONDS:
+            self._noted = time.monotonic()
+            self._print(f"{self._stage}, {text}")
 
     def advance(self, amount: float) -> None:
         self._progress.advance(self._task, amount)
+
+    def _print(self, line: str) -> None:
+        if not self._console.is_terminal:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Bar:
         self._progress.start()

@@ -5,9 +5,11 @@ A run's directory::
     run.yaml          the resolved settings: ``robustill train DIRECTORY/run.yaml`` repeats the run
     protocol.json     what was trained and how, as label and sentence, in reading order
     environment.json  versions, machine in words, git state, command line
+    profile.json      where a training step's time goes, where that was asked for
     metrics.jsonl     one row per epoch, appended
-    checkpoints/      state.pt to resume from; last/ and best/, each model.safetensors and config.json
-    evaluation/       NAME.json (:class:`Evaluation`) and NAME.npz (per-image flags, gallery), NAME = last, best, ...
+    checkpoints/      state-*.pt to resume from; last/ and best/, each model.safetensors and config.json
+    evaluation/       NAME.json (:class:`Evaluation`) and NAME.npz (per-image flags, gallery), NAME = last, best, ...;
+                      NAME.parts/ while it is being measured
     report.html
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,9 @@ from robustill.recipes import read_recipe
 Z95 = 1.959963984540054
 """The two-sided 95 % quantile of the normal distribution."""
 
+RESAMPLES = 1000
+"""How many samples the bootstrap of a mean draws."""
+
 
 def wilson(correct: int, n: int) -> tuple[float, float]:
     """The 95 % score interval of a proportion (Wilson 1927): honest near 0 and 1, where ``p ± 1.96·se`` is not."""
@@ -37,13 +42,37 @@ def wilson(correct: int, n: int) -> tuple[float, float]:
     return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
 
 
+def _share(n: int, correct: int) -> dict[str, Any]:
+    """Counts as JSON has them; a class of which there is no image has no share."""
+    row: dict[str, Any] = {"n": n, "correct": correct}
+    return row | ({"accuracy": correct / n, "interval_95": list(wilson(correct, n))} if n else {})
+
+
+def bootstrap(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % percentile interval of a mean (Efron 1979), from means of samples drawn with replacement.
+
+    The seed is fixed: the same numbers have the same interval.
+    """
+    random = np.random.default_rng(0)
+    means = [values[random.integers(len(values), size=len(values))].mean() for _ in range(RESAMPLES)]
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Accuracy:
-    """How many of ``n`` images were classified correctly under an adversary (its full text, every parameter)."""
+    """How many of ``n`` images were classified correctly under an adversary (its full text, every parameter).
+
+    Attributes:
+        stages: how many were correct still after each attack of an AutoAttack, in the order in which they ran.
+        by_class: (n, correct) of each class, in the order of the classes.
+    """
 
     adversary: str
     n: int
     correct: int
+    stages: Mapping[str, int] | None = None
+    by_class: tuple[tuple[int, int], ...] = ()
 
     @property
     def accuracy(self) -> float:
@@ -53,29 +82,100 @@ class Accuracy:
     def interval(self) -> tuple[float, float]:
         return wilson(self.correct, self.n)
 
+    @property
+    def worst_class(self) -> int | None:
+        """The class with the lowest share of correct images; None where the classes were not counted apart."""
+        shares = {index: correct / n for index, (n, correct) in enumerate(self.by_class) if n}
+        return min(shares, key=shares.__getitem__, default=None)
+
+    def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
+        names = classes or tuple(map(str, range(len(self.by_class))))
+        row: dict[str, Any] = {"adversary": self.adversary, **_share(self.n, self.correct)}
+        if self.stages is not None:
+            row["stages"] = dict(self.stages)
+        if self.worst_class is not None:
+            row["worst_class"] = names[self.worst_class]
+            row["by_class"] = [
+                {"class": name, **_share(*counts)} for name, counts in zip(names, self.by_class, strict=True)
+            ]
+        return row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Accuracy:
+        by_class = tuple((part["n"], part["correct"]) for part in row.get("by_class", ()))
+        return cls(
+            adversary=row["adversary"], n=row["n"], correct=row["correct"], stages=row.get("stages"), by_class=by_class
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One point of a curve: the accuracy under an adversary whose budget has this radius."""
+
+    radius: float
+    accuracy: Accuracy
+
+    def to_json(self, classes: tuple[str, ...]) -> dict[str, Any]:
+        return {"radius": self.radius, **self.accuracy.to_json(classes)}
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Point:
+        return cls(radius=row["radius"], accuracy=Accuracy.from_json(row))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """The mean of one number per image, with its standard error (``std`` is the spread over the images)."""
+    """The mean of one number per image (``std`` is the spread over the images).
+
+    Attributes:
+        resampled: the bootstrap's interval; None where it was not drawn: the interval is the normal one then.
+        text: what was measured, with every parameter, where the name does not say it all.
+    """
 
     n: int
     mean: float
     std: float
+    resampled: tuple[float, float] | None = None
+    text: str = ""
 
     @property
     def interval(self) -> tuple[float, float]:
+        if self.resampled is not None:
+            return self.resampled
         half = Z95 * self.std / math.sqrt(self.n)
         return self.mean - half, self.mean + half
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Mean:
-        std = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-        return cls(n=len(values), mean=float(values.mean()), std=std)
+    def of(cls, values: np.ndarray, text: str = "") -> Mean:
+        n, mean = len(values), float(values.mean())
+        if n == 1:
+            return cls(n=1, mean=mean, std=0.0, text=text)
+        return cls(n=n, mean=mean, std=float(values.std(ddof=1)), resampled=bootstrap(values), text=text)
+
+    def to_json(self) -> dict[str, Any]:
+        row: dict[str, Any] = {"n": self.n, "mean": self.mean, "std": self.std, "interval_95": list(self.interval)}
+        row |= {"interval_by": f"bootstrap, {RESAMPLES:,} resamples"} if self.resampled else {}
+        return row | ({"text": self.text} if self.text else {})
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Mean:
+        low, high = row["interval_95"]
+        resampled = (low, high) if "interval_by" in row else None
+        return cls(n=row["n"], mean=row["mean"], std=row["std"], resampled=resampled, text=row.get("text", ""))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """One model measured on one split: accuracies by adversary name, agreement with the teacher by name (gd, gc)."""
+    """One model measured on one split.
+
+    Attributes:
+        accuracies: by the adversary's name.
+        agreement: of its input gradients with the teacher's: gd and gc.
+        measures: other means over the images, such as the distance to the teacher's logits.
+        curves: accuracy against the radius of the budget, by the adversary's name.
+        seconds: spent on measuring, in all processes together.
+        arrays: per-image numbers and the gallery; they are kept beside the JSON.
+    """
 
     model: str
     parameters: int
@@ -84,6 +184,8 @@ class Evaluation:
     classes: tuple[str, ...]
     accuracies: Mapping[str, Accuracy]
     agreement: Mapping[str, Mean] = field(default_factory=dict)
+    measures: Mapping[str, Mean] = field(default_factory=dict)
+    curves: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
     teacher: str | None = None
     precision: str = "float32"
     batch_size: int
@@ -94,23 +196,22 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """All but the arrays, with accuracies and intervals written out for readers that are not this class."""
-        row = asdict(replace(self, arrays={}))
-        del row["arrays"]
-        for group in ("accuracies", "agreement"):
-            for name, value in getattr(self, group).items():
-                row[group][name]["interval_95"] = list(value.interval)
-                if isinstance(value, Accuracy):
-                    row[group][name]["accuracy"] = value.accuracy
+        row = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "arrays"}
+        row["classes"], row["environment"] = list(self.classes), dict(self.environment)
+        row["accuracies"] = {k: v.to_json(self.classes) for k, v in self.accuracies.items()}
+        row["curves"] = {k: [point.to_json(self.classes) for point in v] for k, v in self.curves.items()}
+        for group in ("agreement", "measures"):
+            row[group] = {k: v.to_json() for k, v in getattr(self, group).items()}
         return row
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Evaluation:
         row = dict(row)
         row["classes"] = tuple(row["classes"])
-        row["accuracies"] = {
-            k: Accuracy(adversary=v["adversary"], n=v["n"], correct=v["correct"]) for k, v in row["accuracies"].items()
-        }
-        row["agreement"] = {k: Mean(n=v["n"], mean=v["mean"], std=v["std"]) for k, v in row["agreement"].items()}
+        row["accuracies"] = {k: Accuracy.from_json(v) for k, v in row["accuracies"].items()}
+        row["curves"] = {k: tuple(map(Point.from_json, v)) for k, v in row.get("curves", {}).items()}
+        for group in ("agreement", "measures"):
+            row[group] = {k: Mean.from_json(v) for k, v in row.get(group, {}).items()}
         return cls(**row)
 
 
@@ -129,11 +230,15 @@ class RunDirectory:
         return self.path / "metrics.jsonl"
 
     @property
-    def state_file(self) -> Path:
-        return self.path / "checkpoints" / "state.pt"
+    def profile_file(self) -> Path:
+        return self.path / "profile.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
 
     def checkpoint(self, name: str) -> Path:
-        return self.path / "checkpoints" / name
+        return self.checkpoints / name
 
     def settings(self) -> dict[str, Any]:
         return read_recipe(self.settings_file) if self.settings_file.exists() else {}
@@ -167,6 +272,10 @@ class RunDirectory:
             return {}
         with np.load(file, allow_pickle=False) as archive:
             return dict(archive)
+
+    def parts(self, name: str) -> Path:
+        """Where the finished batches of an evaluation are kept until all of it is there."""
+        return self.path / "evaluation" / f"{name}.parts"
 
     def save_evaluation(self, name: str, evaluation: Evaluation) -> None:
         folder = self.path / "evaluation"

@@ -16,6 +16,7 @@ from PIL import Image
 
 from robustill.results import RunDirectory
 from robustill.train import train
+from robustill.training.checkpoint import states
 from tests.small import archive, command, environment, flags, process, small_run
 
 DATA = "npz:d.npz"
@@ -261,12 +262,10 @@ def test_resuming_with_a_recipe(refused: Refused) -> None:
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.99])
 def test_resuming_from_a_damaged_state(share: float, refused: Refused) -> None:
-    state = RunDirectory(Path("runs/done")).state_file
-    content = state.read_bytes()
-    state.write_bytes(content[: int(share * len(content))])
-    refused(
-        ["train", "--resume", "runs/done"], "state.pt is no readable checkpoint. Start the run again with --overwrite"
-    )
+    for state in states(RunDirectory(Path("runs/done")).checkpoints):
+        content = state.read_bytes()
+        state.write_bytes(content[: int(share * len(content))])
+    refused(["train", "--resume", "runs/done"], "damaged. Put back a copy of one, or start the run again")
 
 
 @pytest.mark.parametrize(
@@ -396,3 +395,44 @@ def test_from_another_process(words: list[str], message: str) -> None:
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.startswith("robustill train: error: ") and done.stderr.count("\n") == 1
     assert message in done.stderr and everything() == before
+
+
+# evaluate, in full
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--attacks", "pgd20@L3(1)"], "No component is called 'L3'"),
+        (["--attacks", "PGD(budget=Linf(8/255)"], "Cannot read 'PGD.budget=Linf.8/255.' as an expression"),
+        (["--attacks", "clean,PGD(budget=Linf(8/255), step_size=2)"], "step_size of at most .* Found: 2"),
+        (["--attacks", "nowhere:attack"], "Cannot import 'nowhere' for nowhere:attack"),
+        (["--attacks", "vmi"], "vmi is found on another network. Found: none. Name it, with --surrogate"),
+        (["--attacks", "vmi", "--surrogate", "run:nowhere"], "nowhere has no finished epoch"),
+        (["--attacks", "vmi", "--surrogate", "demo"], "Surrogate and data must have the same classes"),
+        (["--surrogate", "run:runs/done"], "A surrogate is for vmi. Found: clean, pgd20."),
+        (["--engine", "reference"], "An engine is for autoattack. Found: clean, pgd20."),
+        (["--attacks", "autoattack", "--engine", "theirs"], "requires an engine of ours, reference. Found: 'theirs'"),
+        (["--eps", "8"], r"Found: 8. Did you mean Linf\(8/255\)\?"),
+        (["--eps", "2/255,"], "eps needs radii with commas, such as 2/255,4/255,8/255. Found: ''."),
+        (["--eps", "2/255,x"], "eps needs radii with commas, .* Found: 'x'."),
+        (["--eps", "0"], "Linf requires a positive, finite radius. Found: 0"),
+        (["--attacks", "clean", "--eps", "2/255"], r"eps needs an attack over Linf\(8/255\). Found: clean. Name one"),
+        (["--attacks", "pgd20@L2(1)", "--eps", "2/255"], "eps needs an attack over"),
+        (["--measures", "distances"], "measures must be of distance, remainder. Found: 'distances'."),
+        (["--measures", "distance"], "distance needs a teacher. Found: none. Give --teacher"),
+        (["--shard", "0/4"], "A shard is written i/n with i from 1 to n, such as 1/4. Found: 0/4."),
+        (["--shard", "half"], "A shard is written i/n .* Found: 'half'."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_measurement_that_makes_no_sense(words: list[str], message: str, refused: Refused) -> None:
+    refused(["evaluate", "runs/done", *words], message)
+
+
+def test_a_long_attack_on_a_model_at_chance(refused: Refused) -> None:
+    with np.load("d.npz") as arrays:
+        turned = dict(arrays) | {"y_test": np.roll(arrays["y_test"], 1)}
+    np.savez("turned.npz", **turned)
+    words = ["evaluate", "runs/done", "--data", "npz:turned.npz", "--attacks", "autoattack"]
+    refused(words, r"Clean accuracy must be above chance, 25.0%, .* of 40 images. .* --force \(force=True\) attacks")

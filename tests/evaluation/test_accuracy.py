@@ -160,7 +160,9 @@ def test_within_rounding_of_the_radius_is_within_the_budget() -> None:
 def test_logits_that_are_no_numbers_are_refused(value: float) -> None:
     network = conv_net()
     nn.init.constant_(network.head.bias, value)
-    with pytest.raises(ValueError, match=r"must give finite logits\. Found NaN or infinity in batch 0 under Clean"):
+    with pytest.raises(
+        ValueError, match=r"must give finite logits\. Found NaN or infinity on 50 of 50 images under Clean"
+    ):
         correct_under(network, coloured(), Clean())
     with pytest.raises(ValueError, match="finite"):
         correct_under(network, coloured(), PGD20)

@@ -8,11 +8,23 @@ import numpy as np
 import pytest
 import torch
 
-from robustill.attacks import Attack, Clean, Linf
+from robustill.attacks import FGSM, L2, PGD, VMIFGSM, Attack, AutoAttack, Clean, Foreign, Linf, Transfer, UniformNoise
 from robustill.data import Split
-from robustill.evaluation import correct_under, evaluate, gradient_agreement, standard_adversaries
+from robustill.evaluation import (
+    Distance,
+    Remainder,
+    Under,
+    correct_under,
+    evaluate,
+    gradient_agreement,
+    plan,
+    standard_adversaries,
+)
+from robustill.evaluation.evaluate import pictured
 from robustill.expression import parse
+from robustill.methods import RSLAD
 from robustill.results import Evaluation
+from tests.evaluation.brief import Brief
 from tests.networks import conv_net, frozen_teacher, labels, modes
 from tests.small import assert_same, tensors
 
@@ -128,7 +140,106 @@ def test_no_trace_is_left() -> None:
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
+def test_nor_by_any_other_measurement() -> None:
+    networks = [conv_net(seed=seed, classes=4).train() for seed in (1, 2, 3)]
+    student, teacher, surrogate = networks
+    student.head.bias.grad = torch.ones(4)
+    before = ([(tensors(network), modes(network)) for network in networks], torch.get_rng_state())
+    budget = Linf(8 / 255)
+    pgd = PGD(budget=budget, steps=2, step_size=4 / 255)
+    evaluate(
+        student,
+        split(),
+        adversaries={
+            "pgd": pgd,
+            "aa": Brief(budget=budget),
+            "vmi": Transfer(attack=VMIFGSM(budget=budget, steps=2, samples=1), surrogate=surrogate, name="other"),
+            "theirs": Foreign(
+                function=lambda model, x, y: 0.98 * x + 0.01 * torch.rand(()), budget=budget, name="them"
+            ),
+            "noise": UniformNoise(budget=budget, draws=3),
+        },
+        radii={"pgd": [0.1], "aa": [0.1]},
+        teacher=teacher,
+        more=[Distance(teacher, budget, RSLAD(), pgd), Remainder(budget, pgd)],
+        force=True,
+    )
+    assert_same(([(tensors(network), modes(network)) for network in networks], torch.get_rng_state()), before)
+    assert student.head.bias.grad.eq(1).all() and student.head.weight.grad is None
+    for parameter in (*teacher.parameters(), *surrogate.parameters()):
+        assert parameter.grad is None and parameter.requires_grad
+
+
 def test_progress_adds_up_to_all_passes() -> None:
     told: list[float] = []
     evaluate(conv_net(classes=4), split(), adversaries=ADVERSARIES, batch_size=7, advance=told.append)
     assert sum(told) == 30 * (1 + 41)
+
+
+def test_what_has_been_found_so_far_is_told_in_words() -> None:
+    told: list[str] = []
+    guide = conv_net(seed=2, classes=4)
+    found = evaluate(
+        conv_net(classes=4), split(), adversaries=ADVERSARIES, teacher=guide, batch_size=20, tell=told.append
+    )
+    clean = found.accuracies["clean"]
+    assert len(told) == 3 * 2
+    assert told[1] == f"clean: {100 * clean.accuracy:.1f} % of 30 so far" and "% of 20 so far" in told[0]
+    assert told[3] == f"gd {found.agreement['gd'].mean:.4g}, gc {found.agreement['gc'].mean:.4g} of 30 so far"
+    assert told[5].startswith("pgd20: ")
+
+
+def test_the_accuracy_of_every_class_and_which_is_the_worst(evaluation: Evaluation) -> None:
+    y, flags = split().labels.numpy(), evaluation.arrays["correct_pgd20"]
+    accuracy = evaluation.accuracies["pgd20"]
+    assert accuracy.by_class == tuple((int((y == c).sum()), int(flags[y == c].sum())) for c in range(4))
+    row = evaluation.to_json()["accuracies"]["pgd20"]
+    assert [part["class"] for part in row["by_class"]] == ["a", "b", "c", "d"]
+    assert sum(part["correct"] for part in row["by_class"]) == accuracy.correct
+    worst = min(row["by_class"], key=lambda part: part["accuracy"])
+    assert row["worst_class"] == worst["class"]
+    assert worst["interval_95"][0] <= worst["accuracy"] <= worst["interval_95"][1]
+
+
+def test_how_many_stand_after_each_stage_of_autoattack() -> None:
+    ensemble = Brief(budget=Linf(8 / 255))
+    found = evaluate(conv_net(classes=4), split(), adversaries={"clean": Clean(), "aa": ensemble}, force=True)
+    accuracy = found.accuracies["aa"]
+    assert accuracy.stages is not None and list(accuracy.stages) == ["clean", "apgd-ce", "apgd-t", "fab-t", "square"]
+    standing = list(accuracy.stages.values())
+    assert standing == sorted(standing, reverse=True)
+    assert standing[0] == found.accuracies["clean"].correct and standing[-1] == accuracy.correct
+    assert found.accuracies["clean"].stages is None
+    row = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert row["accuracies"]["aa"]["stages"] == accuracy.stages and Evaluation.from_json(row) == found
+
+
+def test_with_fewer_than_four_classes_the_stage_has_the_name_of_what_was_climbed() -> None:
+    three, quick = Split(split().images, labels(30, 3)), Brief(budget=Linf(8 / 255), version="quick")
+    found = evaluate(conv_net(classes=3), three, adversaries={"aa": quick}, force=True)
+    assert list(found.accuracies["aa"].stages or ()) == ["clean", "apgd-ce", "apgd-t on the margin"]
+
+
+def test_the_gallery_shows_the_last_search_that_changes_every_image() -> None:
+    pgd, fgsm, ensemble = PGD(budget=Linf(0.1), step_size=0.1), FGSM(budget=Linf(0.1)), AutoAttack(budget=Linf(0.1))
+    noise = UniformNoise(budget=L2(0.1))
+    for adversaries, expected in (
+        ([Clean(), fgsm, pgd, ensemble, noise], pgd),
+        ([Clean(), ensemble], ensemble),
+        ([ensemble, noise], noise),
+        ([Clean()], None),
+    ):
+        assert pictured(plan({str(index): one for index, one in enumerate(adversaries)})) == expected
+
+
+def test_the_shortest_comes_first_and_the_order_of_the_report_is_that_of_the_names() -> None:
+    told: list[str] = []
+    names = {"pgd20": ADVERSARIES["pgd20"], "clean": ADVERSARIES["clean"]}
+    found = evaluate(conv_net(classes=4), split(), adversaries=names, tell=told.append)
+    assert [line.split(":")[0] for line in told] == ["clean", "pgd20"] and list(found.accuracies) == ["pgd20", "clean"]
+
+
+def test_a_plan_is_what_is_measured() -> None:
+    made = plan(ADVERSARIES, {"pgd20": [0.1]}, conv_net(seed=2, classes=4), [Under("more", Clean())])
+    assert [one.name for one in made] == ["clean", "pgd20", "more", "agreement"]
+    assert [type(one).__name__ for one in made] == ["Under", "Curve", "Under", "Agreement"]

@@ -6,8 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustill.evaluation import remainder_proportion
-from tests.networks import conv_net, images, linear, modes
+from robustill.attacks import L2, PGD, Linf
+from robustill.evaluation import Remainder, evaluate, remainder_proportion
+from tests.evaluation.test_accuracy import coloured
+from tests.networks import conv_net, images, labels, linear, modes
+from tests.small import assert_same, tensors
+
+PGD5 = PGD(budget=Linf(8 / 255), steps=5, step_size=4 / 255)
 
 
 def test_a_linear_network_has_none() -> None:
@@ -34,3 +39,25 @@ def test_the_network_is_left_as_it_was() -> None:
     remainder_proportion(network, x, torch.zeros_like(x))
     assert modes(network) == before and all(p.grad is None and p.requires_grad for p in network.parameters())
     assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+
+
+def test_under_noise_and_along_an_attack() -> None:
+    network, x, y = conv_net(), images(6, 3, 6, 6), labels(6, 10)
+    found = Remainder(L2(0.5), PGD5)(network, x, y, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    noise = L2(0.5).uniform(x, generator)
+    assert torch.equal(found["remainder_uniform"], remainder_proportion(network, x, noise))
+    delta = PGD5(network, x, y, generator=generator) - x
+    assert torch.equal(found["remainder_adversarial"], remainder_proportion(network, x, delta))
+
+
+def test_an_evaluation_reports_it_with_its_parameters_and_leaves_no_trace() -> None:
+    network = conv_net().train()
+    before = (tensors(network), modes(network), torch.get_rng_state())
+    found = evaluate(network, coloured(), adversaries={}, more=[Remainder(Linf(8 / 255), PGD5)]).measures
+    assert_same((tensors(network), modes(network), torch.get_rng_state()), before)
+    assert all(p.grad is None and p.requires_grad for p in network.parameters())
+    assert list(found) == ["remainder_uniform", "remainder_adversarial"]
+    assert "uniform in Linf(8/255), not clipped, or of PGD(budget=Linf(8/255), steps=5, step_size=4/255)" in (
+        found["remainder_uniform"].text
+    )

@@ -5,24 +5,51 @@
     >>> evaluation = evaluate(student, dataset.test, adversaries=adversaries, teacher=teacher)  # doctest: +SKIP
     >>> evaluation.accuracies["pgd20"].accuracy, evaluation.accuracies["pgd20"].interval        # doctest: +SKIP
 
+A :class:`Measurement` is one thing that is measured of every image: :class:`Under` an adversary, along a
+:class:`Curve` of radii, the :class:`Agreement` or the :class:`Distance` to a teacher, the :class:`Remainder` of the
+linearisation. With a :class:`Ledger` every finished batch is written down at once, so that an evaluation can be
+interrupted, and divided among processes::
+
+    >>> ledger = Ledger(Path("evaluation.parts"))                                               # doctest: +SKIP
+    >>> evaluate(student, dataset.test, adversaries=adversaries, ledger=ledger)                 # doctest: +SKIP
+
 An evaluation leaves modes, parameters, buffers, ``.grad`` and the global random state as it found them.
 """
 
-from robustill.evaluation.accuracy import correct_under, passes
-from robustill.evaluation.adversaries import adversaries_named, standard_adversaries
-from robustill.evaluation.agreement import gradient_agreement, input_gradient
-from robustill.evaluation.evaluate import evaluate
+from robustill.evaluation.accuracy import Under, correct_under, passes
+from robustill.evaluation.adversaries import Surrogate, adversaries_named, split_names, standard_adversaries
+from robustill.evaluation.agreement import Agreement, gradient_agreement, input_gradient
+from robustill.evaluation.curve import Curve
+from robustill.evaluation.distance import Distance, pointwise_distance
+from robustill.evaluation.evaluate import contribute, evaluate, plan
 from robustill.evaluation.gallery import gallery
-from robustill.evaluation.linearity import remainder_proportion
+from robustill.evaluation.ledger import Ledger
+from robustill.evaluation.linearity import Remainder, remainder_proportion
+from robustill.evaluation.measurement import Measurement
+from robustill.evaluation.sweep import Shard, sweep
 
 __all__ = [
+    "Agreement",
+    "Curve",
+    "Distance",
+    "Ledger",
+    "Measurement",
+    "Remainder",
+    "Shard",
+    "Surrogate",
+    "Under",
     "adversaries_named",
+    "contribute",
     "correct_under",
     "evaluate",
     "gallery",
     "gradient_agreement",
     "input_gradient",
     "passes",
+    "plan",
+    "pointwise_distance",
     "remainder_proportion",
+    "split_names",
     "standard_adversaries",
+    "sweep",
 ]

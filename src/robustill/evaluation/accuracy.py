@@ -3,18 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from robustill.attacks import APGD, FGSM, Adversary, Ascent, AutoAttack, Square, TargetedAPGD, TargetedFAB, frozen
-from robustill.data.batches import in_order
-from robustill.data.seeds import generator
+from robustill.attacks import (
+    APGD,
+    FGSM,
+    VMIFGSM,
+    Adversary,
+    Ascent,
+    AutoAttack,
+    Reference,
+    Square,
+    TargetedAPGD,
+    TargetedFAB,
+    Transfer,
+    UniformNoise,
+)
+from robustill.component import in_full
 from robustill.data.split import Split
-from robustill.types import Images
+from robustill.evaluation.judge import judge, require_pixels
+from robustill.evaluation.measurement import Measurement
+from robustill.evaluation.sweep import sweep
+from robustill.types import Images, Labels
 
-TOLERANCE = 1e-6
-"""By how much, relatively, rounding may carry a perturbation over its radius."""
+
+@dataclass(frozen=True)
+class Under(Measurement):
+    """Is an image classified correctly after the adversary changed it?
+
+    Kept as ``correct_NAME``, and for AutoAttack ``broken_by_NAME``: an index into :meth:`stages` of what broke the
+    image, -1 for one that stands. What the adversary returns is checked: shape, finite, in [0, 1], within its budget.
+    """
+
+    name: str
+    adversary: Adversary
+
+    @property
+    def text(self) -> str:
+        return in_full(self.adversary)
+
+    @property
+    def passes(self) -> float:
+        return passes(self.adversary)
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.adversary.surrogate,) if isinstance(self.adversary, Transfer) else ()
+
+    def stages(self, classes: int) -> tuple[str, ...]:
+        """``clean`` and the attacks of an AutoAttack, in order; nothing for any other adversary."""
+        return ("clean", *self.adversary.attacks(classes)) if isinstance(self.adversary, AutoAttack) else ()
+
+    def __call__(self, model: nn.Module, x: Images, y: Labels, generator: Generator) -> dict[str, Tensor]:
+        require_pixels(x)
+        if not isinstance(self.adversary, AutoAttack):
+            x_adv = self.adversary(model, x, y, generator=generator)
+            return {f"correct_{self.name}": judge(model, self.adversary, x, x_adv, y)}
+        staged = self.adversary.staged(model, x, y, generator=generator)
+        right, broken_by = judge(model, self.adversary, x, staged.images, y), staged.broken_by
+        # The last forward has the last word: in another batch than the attack's, rounding may turn a close verdict
+        broken_by = torch.where(right, -1, broken_by.where(broken_by >= 0, 0))
+        return {f"correct_{self.name}": right, f"broken_by_{self.name}": broken_by.to(torch.int8)}
 
 
 def correct_under(
@@ -28,27 +80,13 @@ def correct_under(
 ) -> Tensor:
     """One bool per image: is it classified correctly after the adversary changed it?
 
-    What the adversary returns is checked: shape, finite, in [0, 1], within the adversary's budget.
     ``advance`` is told after each batch how many passes through the model (see :func:`passes`) were made.
 
     Raises:
         ValueError: the adversary broke its rules, or the model's output is not finite.
     """
-    device = next(model.parameters()).device
-    flags = []
-    for step, (x, y) in enumerate(in_order(split.to(device), batch_size)):
-        x_adv = adversary(model, x, y, generator=generator(seed, "evaluate", step, device=device))
-        _check(adversary, x, x_adv)
-        with frozen(model), torch.no_grad():
-            logits = model(x_adv)
-        if not logits.isfinite().all():
-            raise ValueError(
-                f"The model must give finite logits. Found NaN or infinity in batch {step} under {adversary}."
-            )
-        flags.append(logits.argmax(1) == y)
-        if advance is not None:
-            advance(len(x) * passes(adversary))
-    return torch.cat(flags).cpu()
+    arrays = sweep(model, split, Under("", adversary), batch_size=batch_size, seed=seed, advance=advance)
+    return torch.from_numpy(arrays["correct_"])
 
 
 def passes(adversary: Adversary) -> int:
@@ -64,21 +102,16 @@ def passes(adversary: Adversary) -> int:
             return 2 * steps * targets + 1
         case Square(queries=queries):
             return queries + 1
+        case VMIFGSM(steps=steps, samples=samples):
+            return 2 * (steps + (steps - 1) * samples) + 1
+        case Transfer(attack=attack):  # of the surrogate, as if it were as large as the model
+            return passes(attack) + 1
+        case UniformNoise(draws=draws):
+            return draws
+        case Reference(attack="square", queries=queries):
+            return queries + 1
+        case Reference(attack=attack, steps=steps):
+            return 2 * steps * (1 if attack == "apgd-ce" else 9) + 1
         case AutoAttack():
             return 1 + sum(map(passes, adversary.attacks(classes=10).values()))
     return 2 * getattr(adversary, "steps", 0) + 1
-
-
-def _check(adversary: Adversary, x: Images, x_adv: Images) -> None:
-    if not x_adv.isfinite().all():
-        raise ValueError(
-            f"{adversary} must return finite images. Found NaN or infinity: are the model's logits finite?"
-        )
-    if x_adv.shape != x.shape or x_adv.min() < 0 or x_adv.max() > 1:
-        raise ValueError(f"{adversary} must return images in [0, 1] of the shape it was given.")
-    searcher = adversary.attack if isinstance(adversary, Ascent) else adversary
-    budget = getattr(searcher, "budget", None)
-    if budget is not None:
-        worst = float(budget.norm(x_adv - x).max())
-        if worst > budget.radius * (1 + TOLERANCE) + 1e-7:
-            raise ValueError(f"{adversary} left its budget {budget}: a perturbation has norm {worst}.")

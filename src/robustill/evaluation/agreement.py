@@ -8,13 +8,16 @@ the clean image.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from robustill.attacks.base import cross_entropy, frozen
-from robustill.data.batches import in_order
 from robustill.data.split import Split
+from robustill.evaluation.measurement import Measurement
+from robustill.evaluation.sweep import sweep
 from robustill.types import Images, Labels, PerSample
 
 
@@ -26,24 +29,43 @@ def input_gradient(model: nn.Module, x: Images, y: Labels) -> Images:
     return gradient
 
 
+@dataclass(frozen=True, eq=False)
+class Agreement(Measurement):
+    """``gd`` (L2 distance, lower is closer) and ``gc`` (cosine, higher is closer) of each image's input gradients."""
+
+    teacher: nn.Module
+    name: str = "agreement"
+
+    @property
+    def text(self) -> str:
+        return "input gradients of the cross-entropy at the clean image, student and teacher in eval mode"
+
+    @property
+    def passes(self) -> float:
+        return 2
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        return (self.teacher,)
+
+    def __call__(self, model: nn.Module, x: Images, y: Labels, generator: Generator) -> dict[str, Tensor]:
+        ours, theirs = input_gradient(model, x, y), input_gradient(self.teacher, x, y)
+        for name, gradient in (("student", ours), ("teacher", theirs)):
+            if not gradient.isfinite().all():
+                raise ValueError(f"The {name} must have finite input gradients. Found NaN or infinity: are its logits?")
+        return {"gd": (ours - theirs).flatten(1).norm(dim=1), "gc": cosine(ours, theirs)}
+
+
 def gradient_agreement(
     student: nn.Module, teacher: nn.Module, split: Split, *, batch_size: int = 256
 ) -> dict[str, Tensor]:
-    """``gd`` (L2 distance, lower is closer) and ``gc`` (cosine, higher is closer) of every image.
+    """``gd`` and ``gc`` of every image of a split.
 
     Raises:
         ValueError: a gradient is not finite.
     """
-    device = next(student.parameters()).device
-    distances, cosines = [], []
-    for x, y in in_order(split.to(device), batch_size):
-        ours, theirs = input_gradient(student, x, y), input_gradient(teacher, x, y)
-        for name, gradient in (("student", ours), ("teacher", theirs)):
-            if not gradient.isfinite().all():
-                raise ValueError(f"The {name} must have finite input gradients. Found NaN or infinity: are its logits?")
-        distances.append((ours - theirs).flatten(1).norm(dim=1))
-        cosines.append(cosine(ours, theirs))
-    return {"gd": torch.cat(distances).cpu(), "gc": torch.cat(cosines).cpu()}
+    arrays = sweep(student, split, Agreement(teacher), batch_size=batch_size)
+    return {name: torch.from_numpy(values) for name, values in arrays.items()}
 
 
 def cosine(ours: Images, theirs: Images) -> PerSample:

@@ -8,12 +8,17 @@ teachers and uniform noise of 8/255. A naturally trained teacher has far more, a
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from dataclasses import dataclass
 
-from robustill.attacks.base import frozen
+import torch
+from torch import Generator, Tensor, nn
+
+from robustill.attacks import Adversary, Budget, frozen
+from robustill.component import in_full
+from robustill.evaluation.accuracy import passes
+from robustill.evaluation.measurement import Measurement
 from robustill.precision import at_least_float32
-from robustill.types import Images, PerSample
+from robustill.types import Images, Labels, PerSample
 
 
 def remainder_proportion(model: nn.Module, x: Images, epsilon: Images) -> PerSample:
@@ -36,3 +41,34 @@ def remainder_proportion(model: nn.Module, x: Images, epsilon: Images) -> PerSam
     remainder = torch.linalg.vector_norm(moved - value.detach() - slope.detach(), dim=1)
     share: PerSample = remainder / torch.linalg.vector_norm(moved, dim=1).clamp_min(1e-12)
     return share
+
+
+@dataclass(frozen=True)
+class Remainder(Measurement):
+    """The model's remainder for uniform noise of a budget, and for the perturbation that an adversary finds.
+
+    Kept as ``remainder_uniform`` and ``remainder_adversarial``.
+    """
+
+    budget: Budget
+    adversary: Adversary
+    name: str = "remainder"
+
+    @property
+    def text(self) -> str:
+        return (
+            "remainder of the logits' linearisation at x over the length of the logits at x + ε; "
+            f"ε uniform in {in_full(self.budget)}, not clipped, or of {in_full(self.adversary)}"
+        )
+
+    @property
+    def passes(self) -> float:
+        return 2 * 5 + passes(self.adversary)  # for each ε a forward there, and a directional derivative
+
+    def __call__(self, model: nn.Module, x: Images, y: Labels, generator: Generator) -> dict[str, Tensor]:
+        noise = self.budget.uniform(x, generator)
+        delta = self.adversary(model, x, y, generator=generator) - x
+        return {
+            "remainder_uniform": remainder_proportion(model, x, noise),
+            "remainder_adversarial": remainder_proportion(model, x, delta),
+        }

@@ -1,0 +1,71 @@
+"""What is looked at before anything is measured: bad input gives a sentence at once, and no hours are spent on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from robustill.attacks import Clean, frozen
+from robustill.data.batches import in_order
+from robustill.data.split import Split
+from robustill.evaluation.accuracy import correct_under
+from robustill.evaluation.measurement import Measurement
+from robustill.results import wilson
+
+LONG = 1000
+"""Passes for each image from which an evaluation is long: APGD-T, FAB-T, Square and AutoAttack are."""
+
+
+def admit(model: nn.Module, split: Split, measurements: Sequence[Measurement], *, batch_size: int, force: bool) -> int:
+    """Checks networks, images and labels against each other, and gives the number of classes.
+
+    Before a long evaluation clean accuracy is measured, one pass for each image: an attack on a model that does not
+    know its classes says nothing about robustness. ``force`` leaves that out.
+
+    Raises:
+        ValueError: there are no images, a network is on another device, a label is none of the model's classes, logits
+            are not finite, or clean accuracy is at chance before a long evaluation.
+    """
+    if not len(split):
+        raise ValueError("An evaluation needs at least one image. Found: none.")
+    device = next(model.parameters()).device
+    for network in {other for measurement in measurements for other in measurement.networks}:
+        other = next(network.parameters()).device
+        if other != device:
+            raise ValueError(
+                f"All networks must be on one device. Found: the model on {device}, another on {other}. "
+                "Move one of them with .to(device)."
+            )
+    x, _ = next(in_order(split.subset(torch.arange(1)).to(device), 1))
+    with frozen(model), torch.no_grad():
+        logits = model(x)
+    if not logits.isfinite().all():
+        raise ValueError("The model must give finite logits. Found NaN or infinity on the first image.")
+    classes = int(logits.shape[1])
+    _require_labels(split, classes)
+    if not force and sum(measurement.passes for measurement in measurements) >= LONG:
+        _require_more_than_chance(model, split, classes, batch_size)
+    return classes
+
+
+def _require_labels(split: Split, classes: int) -> None:
+    low, high = int(split.labels.min()), int(split.labels.max())
+    if low < 0 or high >= classes:
+        raise ValueError(
+            f"Labels must be from 0 to {classes - 1}, the classes of the model. Found: {low if low < 0 else high}."
+        )
+
+
+def _require_more_than_chance(model: nn.Module, split: Split, classes: int, batch_size: int) -> None:
+    """Clean accuracy must be above that of always naming the commonest class, by more than sampling explains."""
+    flags = correct_under(model, split, Clean(), batch_size=batch_size)
+    correct, n = int(flags.sum()), len(flags)
+    chance = max(1 / classes, float(split.labels.bincount().max()) / n)
+    if wilson(correct, n)[0] <= chance:
+        raise ValueError(
+            f"Clean accuracy must be above chance, {chance:.1%}, before a long attack. Found: {correct / n:.1%} of "
+            f"{n:,} images. Do images, labels and normalisation belong to this model? "
+            "--force (force=True) attacks it anyway."
+        )
