@@ -10,16 +10,19 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
 import robustill.train
 from robustill.results import RunDirectory
 from robustill.train import resume, train
+from robustill.training.checkpoint import states
 from tests.small import archive, assert_same, command, environment, flags, process, small_run
 
 WEIGHTS = ("checkpoints/last/model.safetensors", "checkpoints/best/model.safetensors")
 SETTINGS: list[dict[str, Any]] = [
     {"optimizer": "SGD(lr=0.1, momentum=0.9, nesterov=True)", "schedule": "Cosine(warmup=1)", "normalize": True},
     {"average": "EMA(decay=0.9)", "precision": "bfloat16", "method": "RSLAD() + IGDM(alpha=10)"},
+    {"average": "SWA(begin=0.5)", "method": "AdaAD(bn_parity=(0, 1))"},
 ]
 
 
@@ -43,8 +46,8 @@ def assert_same_run(first: Path, second: Path) -> None:
     for file in ("checkpoints/last/config.json", "checkpoints/best/config.json", "protocol.json", "run.yaml"):
         assert (first / file).read_text() == (second / file).read_text(), file
     assert_same(RunDirectory(first).metrics(), RunDirectory(second).metrics())
-    states = [torch.load(RunDirectory(path).state_file, weights_only=True) for path in (first, second)]
-    assert_same(states[0], states[1])
+    contents = [torch.load(states(RunDirectory(path).checkpoints)[0], weights_only=True) for path in (first, second)]
+    assert_same(contents[0], contents[1])
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int) -> None:
@@ -60,7 +63,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, name: str, call: int) -> None:
     monkeypatch.setattr(robustill.train, name, wrapped)
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=["momentum", "average and bfloat16"])
+@pytest.mark.parametrize("settings", SETTINGS, ids=["momentum", "average and bfloat16", "SWA"])
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_stopped_after_an_epoch(
     settings: dict[str, Any], epoch: int, data: str, teacher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -68,7 +71,7 @@ def test_stopped_after_an_epoch(
     run = small_run(data, teacher=teacher, epochs=4, **settings)
     train(run, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(Stop):
-        stop_at(patch, "correct_under", epoch + 1)
+        stop_at(patch, "validate", epoch + 1)
         train(run, tmp_path / "torn")
     assert len(RunDirectory(tmp_path / "torn").metrics()) == epoch
     resume(tmp_path / "torn")
@@ -98,9 +101,9 @@ def test_stopped_before_the_first_epoch_was_finished(
     run = small_run(data)
     train(run, tmp_path / "whole")
     with monkeypatch.context() as patch, pytest.raises(Stop):
-        stop_at(patch, "correct_under", 1)
+        stop_at(patch, "validate", 1)
         train(run, tmp_path / "torn")
-    assert not RunDirectory(tmp_path / "torn").state_file.exists()
+    assert not states(RunDirectory(tmp_path / "torn").checkpoints)
     resume(tmp_path / "torn")
     assert_same_run(tmp_path / "torn", tmp_path / "whole")
 
@@ -145,14 +148,32 @@ def test_killed_in_mid_epoch(data: str, teacher: str, tmp_path: Path) -> None:
     assert_same_run(torn.path, tmp_path / "whole")
 
 
-def test_a_damaged_state_is_refused_and_nothing_is_written(data: str, tmp_path: Path) -> None:
-    run = train(small_run(data, epochs=2), tmp_path / "run")
-    content = run.state_file.read_bytes()
-    run.state_file.write_bytes(content[: len(content) // 2])
+def test_a_damaged_state_costs_an_epoch_and_changes_nothing(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(small_run(data, epochs=4), tmp_path / "whole")
+    run = train(small_run(data, epochs=4), tmp_path / "run")
+    newest = states(run.checkpoints)[0]
+    damage(newest)
+    resume(run.path, console=Console())
+    assert f"Damaged: {newest}" in capsys.readouterr().out.replace("\n", "")
+    assert_same_run(run.path, tmp_path / "whole")
+    assert len(states(run.checkpoints)) == 2 and not newest.exists()
+
+
+def test_where_every_state_is_damaged_nothing_is_written(data: str, tmp_path: Path) -> None:
+    run = train(small_run(data, epochs=3), tmp_path / "run")
+    for file in states(run.checkpoints):
+        damage(file)
     before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
-    with pytest.raises(ValueError, match=r"state.pt is no readable checkpoint. Start the run again with --overwrite"):
+    with pytest.raises(ValueError, match=r"state-0003-\w+.pt and .*state-0002-\w+.pt, damaged.*--overwrite"):
         resume(run.path)
     assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
+
+
+def damage(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
 
 
 def test_a_run_with_another_student_is_not_continued(data: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from robustill.models import load_model, read_entries
 from robustill.results import RunDirectory
 from robustill.setting import prepare
 from robustill.train import read_run, resume, train
+from robustill.training.checkpoint import states
 from robustill.validation import validation_attack
 from tests.small import archive, assert_same, small_run, tensors
 
@@ -48,7 +49,9 @@ def test_the_directory_of_a_run(done: RunDirectory) -> None:
     checkpoints = [
         f"checkpoints/{name}/{file}" for name in ("best", "last") for file in ("config.json", "model.safetensors")
     ]
-    expected = [*checkpoints, "checkpoints/state.pt", "environment.json", "metrics.jsonl", "protocol.json", "run.yaml"]
+    last_two = [str(file.relative_to(done.path)) for file in reversed(states(done.checkpoints))]
+    assert [name.rpartition("-")[0] for name in last_two] == ["checkpoints/state-0003", "checkpoints/state-0004"]
+    expected = [*checkpoints, *last_two, "environment.json", "metrics.jsonl", "protocol.json", "run.yaml"]
     assert files(done.path) == expected
 
 
@@ -102,7 +105,7 @@ def test_the_numbers_of_the_metrics_are_those_of_the_saved_weights(done: RunDire
 
 
 def test_the_state_loads_without_executing_anything_and_holds_the_average(done: RunDirectory) -> None:
-    state = torch.load(done.state_file, weights_only=True)
+    state = torch.load(states(done.checkpoints)[0], weights_only=True)
     assert state["rows"] == done.metrics() and state["fit"]["epoch"] == 4
     last = load_model(done.checkpoint("last")).state_dict()
     averaged = {key.removeprefix("module."): value for key, value in state["fit"]["averaged"].items()}
@@ -113,7 +116,7 @@ def test_the_state_loads_without_executing_anything_and_holds_the_average(done: 
 
 def test_without_an_average_the_students_weights_are_saved(data: str, tmp_path: Path) -> None:
     run = train(small_run(data, epochs=1), tmp_path / "run")
-    state = torch.load(run.state_file, weights_only=True)["fit"]
+    state = torch.load(states(run.checkpoints)[0], weights_only=True)["fit"]
     assert state["averaged"] is None
     assert_same(dict(load_model(run.checkpoint("last")).state_dict()), dict(state["student"]))
 

@@ -14,8 +14,9 @@ from rich.markup import escape
 from robustill.environment import environment
 from robustill.files import write_json, write_text
 from robustill.models import save_model
+from robustill.profile import Profile, profile
 from robustill.progress import Bar, Watched
-from robustill.protocol import protocol, seconds_per_step
+from robustill.protocol import protocol
 from robustill.recipes import read_recipe
 from robustill.results import RunDirectory
 from robustill.run import Run
@@ -24,13 +25,19 @@ from robustill.training import Epoch, fit
 from robustill.training.checkpoint import read_state, save_state
 from robustill.validation import validate
 
+PROFILED_STEPS = 5
+"""How many steps are measured where somebody wants to know where their time goes."""
 
-def train(run: Run, directory: Path, *, overwrite: bool = False, console: Console | None = None) -> RunDirectory:
+
+def train(
+    run: Run, directory: Path, *, overwrite: bool = False, profiled: bool = False, console: Console | None = None
+) -> RunDirectory:
     """Trains the student of a run and keeps its last and its best epoch.
 
     Args:
         run: the experiment.
         directory: where its files go; must be new or empty, unless ``overwrite`` empties it.
+        profiled: print where a step's time goes before the first epoch, and write it to profile.json.
         console: where the protocol, the progress and the epochs are printed; None is silent.
 
     Raises:
@@ -38,10 +45,14 @@ def train(run: Run, directory: Path, *, overwrite: bool = False, console: Consol
     """
     check_free(directory, overwrite=overwrite)
     setting = prepare(run)
-    seconds = seconds_per_step(setting)  # a whole step, so that what cannot be trained fails before a file is written
+    # Whole steps, so that what cannot be trained fails before a file is written
+    found = profile(setting, PROFILED_STEPS if profiled else 1)
     target = begin(setting, directory)
     console = console or Console(quiet=True)
-    announce(target, seconds * len(setting.batches) * run.epochs, console)
+    announce(target, found, len(setting.batches) * run.epochs, console)
+    if profiled:
+        write_json(target.profile_file, found.to_json())
+        console.print(str(found), markup=False, highlight=False)
     with Bar(run.epochs * work_per_epoch(setting), console) as bar:
         bar.stage("training")
         conduct(setting, target, bar, console)
@@ -101,12 +112,16 @@ def begin(setting: Setting, directory: Path) -> RunDirectory:
     rows = protocol(setting)  # what may fail comes before the first file
     staged = directory.with_name(f".{directory.name}.new")
     shutil.rmtree(staged, ignore_errors=True)
-    write_text(RunDirectory(staged).settings_file, setting.run.to_yaml())
-    write_json(staged / "environment.json", environment())
-    write_json(staged / "protocol.json", rows)
-    if directory.exists():
-        shutil.rmtree(directory)
-    staged.rename(directory)
+    try:
+        write_text(RunDirectory(staged).settings_file, setting.run.to_yaml())
+        write_json(staged / "environment.json", environment())
+        write_json(staged / "protocol.json", rows)
+        if directory.exists():
+            shutil.rmtree(directory)
+        staged.rename(directory)
+    except OSError as error:
+        error.filename = str(directory)  # what the user named
+        raise
     return RunDirectory(directory)
 
 
@@ -123,12 +138,14 @@ def read_run(file: Path) -> Run:
         raise ValueError(f"{file}: {error}") from None
 
 
-def announce(target: RunDirectory, seconds: float, console: Console) -> None:
-    """Prints the protocol and how many seconds the run is expected to take."""
+def announce(target: RunDirectory, found: Profile, steps: int, console: Console) -> None:
+    """Prints the protocol, how long the run is expected to take, and whether that can be told."""
     for label, text in target.protocol():
         console.print(f"[bold]{label:>12}[/bold]  {escape(text)}", highlight=False, soft_wrap=True)
-    estimate = f"about {timedelta(seconds=round(seconds))} of training, from one step measured before"
-    console.print(f"[bold]{'time':>12}[/bold]  {estimate}", highlight=False)
+    estimate = f"about {timedelta(seconds=round(found.step * steps))} of training, from what was measured before"
+    if found.busy:
+        estimate += f"; WARNING: the machine is busy, {found.own:.0%} of the time was ours, so times mean little"
+    console.print(f"[bold]{'time':>12}[/bold]  {estimate}", highlight=False, soft_wrap=True)
 
 
 def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) -> None:
@@ -138,28 +155,22 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
     state. A run killed in between repeats that epoch, and writes the same again.
     """
     run = setting.run
-    begun = target.state_file.exists()
-    saved = read_state(target.state_file, ("rows", "fit")) if begun else {"rows": [], "fit": None}
-    rows: list[dict[str, Any]] = saved["rows"]
+    saved, damaged = read_state(target.checkpoints, ("rows", "fit"))
+    if damaged:
+        console.print(
+            f"Damaged: {', '.join(map(str, damaged))}. The run goes on from the state before.", soft_wrap=True
+        )
+    rows: list[dict[str, Any]] = saved["rows"] if saved else []
     for _ in rows:
         bar.advance(work_per_epoch(setting))
     epochs = fit(
         setting.student,
         setting.teacher,
         Watched(setting.batches, bar, work_per_epoch(setting) / len(setting.batches)),
-        method=run.method,
-        attack=run.attack,
         epochs=run.epochs,
-        optimizer=run.optimizer,
-        schedule=run.schedule,
         average=run.average,
-        natural_teacher=setting.natural_teacher,
-        perturbation=run.perturbation,
-        label_smoothing=run.label_smoothing,
-        clip=run.clip,
-        precision=run.precision,  # type: ignore[arg-type]  # resolved by prepare
-        seed=run.seed,
-        resume=saved["fit"],
+        resume=saved["fit"] if saved else None,
+        **setting.fit_options,
     )
     for epoch in epochs:
         row = _row(setting, epoch, rows)
@@ -169,7 +180,7 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
             notes = {"classes": setting.dataset.classes, "epoch": epoch.number, "method": repr(run.method)}
             save_model(target.checkpoint(name), epoch.model, extra=notes)
         write_text(target.metrics_file, "".join(json.dumps(r) + "\n" for r in rows))
-        save_state(target.state_file, {"rows": rows, "fit": epoch.state.state_dict()})
+        save_state(target.checkpoints, {"rows": rows, "fit": epoch.state.state_dict()}, epoch.number)
         console.print(_sentence(row, run.epochs), highlight=False)
 
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 import robustill
 import robustill.cli
-from robustill.cli import VERBS, main
+from robustill.cli import VERBS, Terminated, main
 from tests.small import environment, process
 
 
@@ -71,7 +72,6 @@ def verb_that(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (ValueError("epochs must be at least 1. Found: 0."), "epochs must be at least 1. Found: 0."),
         (FileNotFoundError("There is no folder x."), "There is no folder x."),
         (FloatingPointError("The loss is not finite."), "The loss is not finite."),
-        (OSError(errno.ENOSPC, "No space left on device", "runs/x"), "runs/x: No space left on device."),
         (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "runs"), "runs: Permission denied."),
         (OSError(errno.EIO, "Input/output error"), "Input/output error."),
         (ValueError("first line\n   second line"), "first line second line"),
@@ -112,6 +112,55 @@ def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, caps
     assert "Interrupted. A run goes on after its last finished epoch with: robustill train --resume" in (
         capsys.readouterr().err
     )
+
+
+def test_a_termination_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    verb_that(monkeypatch, Terminated())
+    assert main(["train"]) == 143
+    assert "Terminated. A run goes on after its last finished epoch with" in capsys.readouterr().err
+
+
+def test_a_scheduler_that_terminates_the_real_command() -> None:
+    code = (
+        "import time, robustill.cli.list as verb; verb.main = lambda words: (print('on', flush=True), time.sleep(60))"
+    )
+    program = [sys.executable, "-c", f"{code}; import sys; from robustill.cli import main; sys.exit(main(['list']))"]
+    child = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
+    assert child.stdout is not None and child.stdout.readline() == "on\n"
+    child.terminate()
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 143 and "Terminated." in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory"),
+    ],
+    ids=["python", "cuda", "cpu"],
+)
+def test_too_little_memory(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verb_that(monkeypatch, error)
+    assert main(["train"]) == 2
+    said = capsys.readouterr().err
+    assert "not enough memory. Take a smaller --batch_size. A run goes on after its last finished epoch" in said
+
+
+def test_another_error_of_pytorch_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    verb_that(monkeypatch, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        main(["train"])
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    verb_that(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "runs/one/metrics.jsonl"))
+    assert main(["train"]) == 2
+    said = capsys.readouterr().err
+    assert "runs/one/metrics.jsonl: No space left on device. A run goes on after its last finished epoch with" in said
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, 0), (None, 0), (3, 3)])

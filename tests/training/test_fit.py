@@ -250,8 +250,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_in_every_bit(
 ) -> None:
     whole, epochs = trained(**options)
     interrupted, before = trained(stop=stop, **options)
-    save_state(tmp_path / "state.pt", interrupted)
-    resumed, after = trained(resume=read_state(tmp_path / "state.pt", ()), **options)
+    save_state(tmp_path, interrupted, stop)
+    resumed, after = trained(resume=read_state(tmp_path, ())[0], **options)
     assert_same(resumed, whole)
     assert [(e.number, e.loss) for e in before + after] == [(e.number, e.loss) for e in epochs]
 

@@ -27,10 +27,11 @@ from robustill.run import Run
 from robustill.setting import prepare
 from robustill.train import read_run, resume, train
 from robustill.training import AWP, EMA, SGD, SWA, Average, Cosine, Epoch, fit
+from robustill.training.checkpoint import save_state, states
 from robustill.training.step import descend
 from robustill.types import Images, Labels
 from tests.networks import conv_net, frozen_teacher, images, labels
-from tests.small import archive, assert_same, command, small_run, tensors
+from tests.small import archive, assert_same, small_run, tensors
 
 ATTACK = PGD(budget=Linf(8 / 255), steps=2, step_size=4 / 255)
 BATCH, STEPS = 6, 3
@@ -349,12 +350,12 @@ def test_every_wrapper_from_the_command_line_to_the_checkpoint(tmp_path: Path, d
     for part in ("AWP(gamma=0.005, begin=0.3)", "label smoothing 0.1", "clipped to norm 2", "SWA(begin=0.4)"):
         assert part in written
     stopped = train(small_run(data, **changes), tmp_path / "stopped")
-    state = torch.load(stopped.state_file, weights_only=True)
+    state = torch.load(states(stopped.checkpoints)[0], weights_only=True)
     epochs = iter(epoch_states(prepare(run)))
     first = next(epochs)
-    torch.save({"rows": state["rows"][:1], "fit": first}, stopped.state_file)
+    save_state(stopped.checkpoints, {"rows": state["rows"][:1], "fit": first}, 1)
     resume(stopped.path)
-    one, other = (torch.load(t.state_file, weights_only=True)["fit"] for t in (target, stopped))
+    one, other = (torch.load(states(t.checkpoints)[0], weights_only=True)["fit"] for t in (target, stopped))
     assert_same(one, other)
 
 
@@ -424,9 +425,3 @@ def test_natural_training_says_that_nothing_is_attacked(tmp_path: Path, data: st
     target = train(small_run(data, method="Natural()", attack="Clean()", epochs=1), tmp_path / "run")
     assert "none: the method trains on clean images" in (target.path / "protocol.json").read_text()
     assert Run.from_texts(prepare(small_run(data, method="Natural()")).run.texts()).method == Natural()
-
-
-def test_the_cost_of_double_backward_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("cost", "IAD2() + DirectGradient(alpha=1)", "--teacher_ratio", "1") == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "outer step, student 2 2 and 1 double" in shown and "outer step, second teacher 1 0" in shown
