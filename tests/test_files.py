@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from robustill.files import replacing, write_json, write_text
+from robustill.files import remove_leftovers, replacing, write_json, write_text
 
 
 def test_a_new_file_in_a_new_folder(tmp_path: Path) -> None:
@@ -66,4 +66,13 @@ def test_the_file_is_on_disk_before_it_takes_its_place(tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "fsync", lambda fd: done.append("flushed"))
     monkeypatch.setattr(Path, "replace", noted)
     write_text(tmp_path / "note.txt", "new")
-    assert done == ["flushed", "replaced"]
+    assert done == ["flushed", "replaced", "flushed"]  # the file, its name, and the folder that holds the name
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    write_text(tmp_path / "last" / "config.json", "{}")
+    (tmp_path / "last" / ".config.json.4711.tmp").write_text("{")
+    (tmp_path / ".state-0001.pt.4711.tmp").write_bytes(b"half")
+    remove_leftovers(tmp_path)
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["config.json"]
+    remove_leftovers(tmp_path / "nowhere")

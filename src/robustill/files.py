@@ -36,6 +36,15 @@ def _flush(folder: Path) -> None:
         os.close(descriptor)
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files of processes that were killed while they wrote into a folder, or one below it.
+
+    Only for the owner of the folder: another process may be writing.
+    """
+    for leftover in folder.rglob(".*.tmp"):
+        leftover.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from robustill.environment import environment
-from robustill.files import write_json, write_text
+from robustill.files import remove_leftovers, write_json, write_text
 from robustill.models import save_model
 from robustill.profile import Profile, profile
 from robustill.progress import Bar, Watched
@@ -155,6 +155,7 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
     state. A run killed in between repeats that epoch, and writes the same again.
     """
     run = setting.run
+    remove_leftovers(target.checkpoints)
     saved, damaged = read_state(target.checkpoints, ("rows", "fit"))
     if damaged:
         console.print(
