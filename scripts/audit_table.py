@@ -34,7 +34,8 @@ teacher, a record) is skipped and says so. So is a check that presupposes one th
 presuppose {", ".join(CONTRACT)}, because no attack says anything about a network that breaks the contract.
 The table then shows the cause, and not all that follows from it.
 
-The findings are printed and written to `audit.json` in the run's directory. Quick is `{in_full(QUICK)}`,
+The findings are printed, those that warn or fail with what that means, and written to `audit.json` in the run's
+directory. Quick is `{in_full(QUICK)}`,
 `--full` is `{in_full(FULL)}`.
 
 An audit that passes does not prove that a network is robust. It found none of the known ways to be wrong about it.

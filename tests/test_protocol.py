@@ -13,7 +13,8 @@ from robustill.expression import parse
 from robustill.methods.rslad import RSLAD
 from robustill.models import count_parameters
 from robustill.objectives import IGDM, Method
-from robustill.protocol import protocol, seconds_per_step
+from robustill.profile import profile
+from robustill.protocol import protocol
 from robustill.setting import Setting, prepare
 from robustill.train import train
 from robustill.training import EMA, SGD, MultiStep
@@ -95,7 +96,7 @@ def test_telling_and_timing_change_nothing(data: str, teacher: str) -> None:
     assert setting.teacher is not None
     before = (tensors(setting.student), tensors(setting.teacher), torch.get_rng_state())
     protocol(setting)
-    assert seconds_per_step(setting) > 0
+    assert profile(setting).step > 0
     assert_same((tensors(setting.student), tensors(setting.teacher), torch.get_rng_state()), before)
     assert all(parameter.grad is None for parameter in setting.student.parameters())
 

@@ -91,7 +91,7 @@ def profile(setting: Setting, steps: int = 1) -> Profile:
         watch.callback(register_optimizer_step_pre_hook(lambda *_: clock.enter("optimizer")).remove)
         watch.callback(register_optimizer_step_post_hook(lambda *_: clock.enter("outer: rest")).remove)
         list(fit(student, setting.teacher, _Steps(setting.batches, 1 + steps, clock), epochs=1, **options))
-    own = 1.0 if setting.device.type == "cuda" else min(clock.own_share, 1.0)
+    own = 1.0 if setting.device.type == "cuda" else min(clock.own / sum(clock.seconds.values()), 1.0)
     return Profile(steps=steps, seconds={name: clock.seconds[name] / steps for name in PHASES}, own=own)
 
 
@@ -106,15 +106,14 @@ class _Clock:
     def start(self) -> None:
         """Forgets what was measured."""
         self.seconds = dict.fromkeys(PHASES, 0.0)
-        self._phase, self._since = "outer: rest", time.perf_counter()
-        self._began, self._own = self._since, time.thread_time()
+        self._phase, self._since, self._began = "outer: rest", time.perf_counter(), time.thread_time()
 
     def enter(self, phase: str) -> None:
         self._wait()
         now = time.perf_counter()
         self.seconds[self._phase] += now - self._since
         self._phase, self._since = phase, now
-        self.own_share = (time.thread_time() - self._own) / (now - self._began)
+        self.own = time.thread_time() - self._began
 
     def enter_part(self, part: str) -> None:
         """A part of the stage at hand, attack or outer step."""

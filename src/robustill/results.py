@@ -10,6 +10,7 @@ A run's directory::
     checkpoints/      state-*.pt to resume from; last/ and best/, each model.safetensors and config.json
     evaluation/       NAME.json (:class:`Evaluation`) and NAME.npz (per-image flags, gallery), NAME = last, best, ...;
                       NAME.parts/ while it is being measured
+    audit.json        the findings of ``robustill audit``
     report.html
 """
 

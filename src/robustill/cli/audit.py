@@ -147,11 +147,12 @@ def _effort(full: bool, samples: int | None) -> Effort:
 
 
 def table(result: AuditResult) -> Table:
-    """One row a check, with what it would mean where it failed."""
-    rows = Table("", "verdict", "check, and what a failure means", "measured", "threshold", box=None, padding=(0, 1))
+    """One row a check; what warned or failed says what that means."""
+    rows = Table("", "", "check", "measured", "threshold", box=None, padding=(0, 1))
     for found in result.findings:
         style = STYLES[found.verdict]
-        what = f"{escape(found.title)}\n[dim]{escape(found.meaning)}[/dim]"
+        grave = found.verdict in ("warn", "fail")
+        what = escape(found.title) + (f"\n[{style}]{escape(found.meaning)}[/{style}]" if grave else "")
         verdict = f"[{style}]{found.verdict}[/{style}]"
         rows.add_row(found.id, verdict, what, escape(found.measured), escape(found.threshold))
     return rows

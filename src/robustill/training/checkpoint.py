@@ -54,7 +54,7 @@ def read_state(folder: Path, keys: Sequence[str]) -> tuple[dict[str, Any] | None
     Raises:
         ValueError: there are states, and all of them are damaged or something else.
     """
-    damaged = []
+    damaged: list[Path] = []
     for file in states(folder):
         state = _read(file, keys)
         if state is not None:

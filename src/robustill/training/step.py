@@ -10,6 +10,7 @@ import torch
 from torch import Generator, nn
 
 from robustill.attacks.base import Attack
+from robustill.folding import folded
 from robustill.objectives.base import Method
 from robustill.training.awp import AWP
 from robustill.types import Images, Labels, Scalar
@@ -33,7 +34,8 @@ def descend(
     """The mean loss of a batch, whose gradient is added to the student's ``.grad``. Arguments as in ``fit``."""
     # Three contexts, not one: autocast keeps its bfloat16 copies of the weights until it is left
     mixed = partial(torch.autocast, x.device.type, torch.bfloat16, enabled=precision == "bfloat16")
-    with mixed():
+    searched = (student, teacher, natural_teacher) if method.attack_mode == "eval" else (teacher, natural_teacher)
+    with mixed(), folded([network for network in searched if network is not None], x):
         line = method.attacked(
             student,
             teacher,

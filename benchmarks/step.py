@@ -1,0 +1,238 @@
+"""The time of a whole training step, ours against the published scripts': attack, outer step and optimizer.
+
+    python -m benchmarks.step --quick                                    # two minutes: small networks, to see it work
+    python -m benchmarks.step --methods 'RSLAD + IGDM,AdaAD + IGDM'      # half-width ResNet-18, WRN-16-4 as teacher
+    python -m benchmarks.step --student 'ResNet(depth=18)' --teacher 'WideResNet(depth=28, factor=10)' --batch 64
+
+The reference, ours in float32 and ours in the precision that "auto" takes make a step in turns, each in a process of
+its own: how freed memory is kept and how much memory was held at most belong to a process. While one works the others
+wait for it. The first step does not count; its losses are compared, since all of them begin with the same networks,
+images and noise. A median over the steps and its ratio to the reference's is what is reported, with the share of what
+the machine does at most (a large matrix product or a large convolution in the same precision, whichever is faster).
+
+Written after each method, and continued from there when it is called again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Generator
+
+from benchmarks.machine import Clock, peak_memory, peaks
+from benchmarks.reference import CLASSES, PUBLISHED
+from robustill.attacks import PGD, Linf
+from robustill.cost import cost, forward_macs
+from robustill.environment import environment
+from robustill.files import write_json
+from robustill.models import Classifier, create_model
+from robustill.training import SGD, choose_precision
+from robustill.training.allocation import keep_freed_memory
+from robustill.training.step import descend
+
+RESULTS = Path(__file__).parent / "results" / "step"
+AGREE = {"float32": 1e-3, "bfloat16": 5e-2}
+"""How far the first losses may be apart, relative to the reference's: a gradient near zero may change its sign."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is trained with: networks by their expressions, images of ``channels`` x ``side`` x ``side``."""
+
+    student: str
+    teacher: str
+    batch: int
+    steps: int
+    channels: int = 3
+    side: int = 32
+
+    @property
+    def attack(self) -> PGD:
+        return PGD(budget=Linf(8 / 255), steps=self.steps, step_size=2 / 255)
+
+    def networks(self) -> tuple[Classifier, Classifier]:
+        """The same at every call; the teacher's running statistics are those of some images."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            student = create_model(self.student, CLASSES, in_channels=self.channels)
+            teacher = create_model(self.teacher, CLASSES, in_channels=self.channels)
+            with torch.no_grad():
+                teacher(torch.rand(16, self.channels, self.side, self.side))
+        return student.train(), teacher.eval()
+
+
+def contestant(task: Task, method: str, name: str) -> Callable[[int], float]:
+    """A training step that gives its loss: of the ``reference``, or ours in the precision that ``name`` says."""
+    published, attack = PUBLISHED[method], task.attack
+    generator = Generator().manual_seed(1)
+    x = torch.rand(task.batch, task.channels, task.side, task.side, generator=generator)
+    y = torch.randint(CLASSES, (task.batch,), generator=generator)
+    student, teacher = task.networks()
+    if name != "reference":
+        for network in (student, teacher.requires_grad_(False)):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in the docs, not in the stubs
+    optimizer = SGD().build(student.parameters())
+
+    def step(seed: int) -> float:
+        optimizer.zero_grad()
+        if name == "reference":
+            loss = published.loss(student, teacher, x, y, attack, seed)
+            loss.backward()
+        else:
+            noise = Generator().manual_seed(seed)
+            options: dict[str, Any] = {"method": published.method, "attack": attack, "precision": name}
+            loss = descend(student, teacher, x, y, generator=noise, **options)
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+def work(connection: Connection, task: Task, method: str, name: str, threads: int) -> None:
+    """The process of a contestant: a step for every seed it is told, until it is told None."""
+    torch.set_num_threads(threads)
+    if name != "reference":
+        keep_freed_memory()
+    before = peak_memory()
+    step = contestant(task, method, name)
+    for seed in iter(connection.recv, None):
+        clock = Clock()
+        with clock.running():
+            loss = step(seed)
+        taken = {"seconds": clock.seconds, "wall": clock.wall, "loss": loss, "memory": peak_memory() - before}
+        connection.send(taken)
+
+
+@contextmanager
+def working(*arguments: Any) -> Iterator[Connection]:
+    """A contestant in a process of its own."""
+    context = get_context("spawn")
+    ours, its = context.Pipe()
+    process = context.Process(target=work, args=(its, *arguments), daemon=True)
+    process.start()
+    its.close()  # so that an end of the process is an end of the pipe
+    try:
+        yield ours
+        ours.send(None)
+    finally:
+        process.join(timeout=60)
+        process.kill()
+
+
+def compete(task: Task, method: str, names: Sequence[str], threads: int, repeats: int) -> dict[str, Any]:
+    """Steps in turns, one that does not count and then ``repeats``; all that was measured, by contestant."""
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    with ExitStack() as stack:
+        contestants = {name: stack.enter_context(working(task, method, name, threads)) for name in names}
+        for seed in range(1 + repeats):
+            for name, connection in contestants.items():
+                connection.send(seed)
+                taken[name].append(connection.recv())
+            if seed == 0:
+                check_losses({name: steps[0]["loss"] for name, steps in taken.items()})
+    return {
+        name: {
+            "seconds": [step["seconds"] for step in steps[1:]],
+            "wall": [step["wall"] for step in steps[1:]],
+            "loss": steps[0]["loss"],
+            "memory": steps[-1]["memory"],
+        }
+        for name, steps in taken.items()
+    }
+
+
+def check_losses(losses: dict[str, float]) -> None:
+    """Refuses to compare the times of different work."""
+    expected = losses.get("reference", losses.get("float32"))
+    for name, loss in losses.items():
+        if expected is not None and abs(loss - expected) > AGREE.get(name, 0.0) * abs(expected):
+            raise RuntimeError(f"The first losses should agree. Found: {losses}.")
+
+
+def operations(task: Task, method: str) -> float:
+    """Floating-point operations of our step, counted."""
+    student, teacher = task.networks()
+    x = torch.zeros(1, task.channels, task.side, task.side)
+    macs = forward_macs(student, x)
+    units = cost(PUBLISHED[method].method, task.attack).units(forward_macs(teacher, x) / macs)
+    return 2 * macs * units * task.batch
+
+
+def summary(row: dict[str, Any], machine: dict[str, dict[str, float]]) -> list[str]:
+    """A row of the table: seconds, ratios, share of the peak, memory."""
+    measured, cells = row["measured"], [row["method"], str(row["threads"])]
+    reference = measured.get("reference")
+    cells.append(f"{median(reference['seconds']):.2f}" if reference else "")
+    for name, taken in measured.items():
+        if name == "reference":
+            continue
+        seconds = median(taken["seconds"])
+        share = row["operations"] / seconds / max(machine[name].values())
+        times = f" ({median(reference['seconds']) / seconds:.2f}x)" if reference else ""
+        less = f" ({taken['memory'] / reference['memory']:.0%})" if reference else ""
+        cells += [f"{seconds:.2f}{times}", f"{share:.0%}", f"{taken['memory'] / 2**20:,.0f}{less}"]
+    return cells
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """All rows in Markdown, seconds as medians."""
+    names = [name for name in rows[0]["measured"] if name != "reference"]
+    head = ["method", "threads", "reference, s"]
+    for name in names:
+        head += [f"{name}, s", "of the peak", "memory, MiB (of the reference's)"]
+    lines = [head, ["---"] * len(head), *(summary(row, row["peaks"]) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def measure(task: Task, methods: Sequence[str], names: Sequence[str], threads: int, repeats: int, file: Path) -> None:
+    """Measures what ``file`` does not hold yet and writes it there."""
+    rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
+    torch.set_num_threads(threads)
+    for method in methods:
+        key = {"task": asdict(task), "method": method, "threads": threads}
+        if any(key.items() <= row.items() for row in rows):
+            continue
+        contestants = [name for name in names if name != "reference" or PUBLISHED[method].step is not None]
+        measured = compete(task, method, contestants, threads, repeats)
+        counted = {"operations": operations(task, method), "peaks": peaks(), "environment": environment()}
+        rows.append(key | counted | {"measured": measured})
+        write_json(file, {"rows": rows})
+        print(table(rows[-1:]), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--student", default="ResNet(depth=18, width=32)")
+    parser.add_argument("--teacher", default="WideResNet(depth=16, factor=4)")
+    parser.add_argument("--methods", default=",".join(PUBLISHED), help="names, with commas between")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=10, help="of PGD")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", default="1", help="one or more numbers, with commas between")
+    parser.add_argument("--precision", default="float32,auto", help="of ours")
+    parser.add_argument("--output", type=Path, default=RESULTS / "step.json", help="what it holds already is kept")
+    parser.add_argument("--quick", action="store_true", help="small networks, two methods, PGD-5")
+    given = parser.parse_args()
+    if given.quick:
+        given.student, given.teacher, given.batch = "ResNet(depth=18, width=16)", "WideResNet(depth=10, factor=2)", 32
+        given.methods, given.steps, given.output = "RSLAD + IGDM,AdaAD + IGDM", 5, RESULTS / "quick.json"
+    task = Task(student=given.student, teacher=given.teacher, batch=given.batch, steps=given.steps)
+    chosen = [choose_precision(name, torch.device("cpu")) for name in given.precision.split(",")]
+    names = ["reference", *dict.fromkeys(chosen)]
+    for threads in map(int, given.threads.split(",")):
+        measure(task, given.methods.split(","), names, threads, given.repeats, given.output)
+    print(table(json.loads(given.output.read_text(encoding="utf-8"))["rows"]))
+
+
+if __name__ == "__main__":
+    main()
