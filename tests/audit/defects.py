@@ -114,6 +114,11 @@ class CutInPart(Defect):
         return -logits
 
 
+class NotANumber(Defect):
+    def after(self, logits: Logits) -> Logits:
+        return logits * torch.nan
+
+
 class Unfinite(Defect):
     """Wrong on black alone."""
 

@@ -36,11 +36,12 @@ def examined(model: nn.Module, dataset: Dataset, record: Record | None = None) -
         (defects.StuckDropout, {"A1", "A2"}),
         (defects.with_batch_statistics, {"A1", "A5"}),
         (defects.Noisy, {"A2"}),
+        (defects.NotANumber, {"A4"}),
         (defects.Unfinite, {"A4"}),
         (defects.Cut, {"A7"}),
         (defects.Fitting, {"A8"}),
     ],
-    ids=["softmax", "dropout", "stuck", "batch_statistics", "noise", "nan", "cut", "fitting"],
+    ids=["softmax", "dropout", "stuck", "batch_statistics", "noise", "nan", "nan_on_black", "cut", "fitting"],
 )
 def test_a_broken_contract_is_named_and_nothing_is_attacked(
     defect: Callable[[nn.Module], nn.Module], expected: set[str], network: nn.Module, dataset: Dataset

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
 from robustill.attacks import L1, L2, PGD, AutoAttack, Budget, Linf
 from robustill.audit.planted import _distance, _nearest_mean
@@ -55,6 +54,12 @@ def test_autoattack_is_exact_on_a_linear_network(budget: Budget) -> None:
     assert found == "pass" and said.startswith("0 of ")
 
 
+def test_of_many_classes_every_tenth_is_one() -> None:
+    """AutoAttack tries nine targets; with thirty classes it would miss the nearest."""
+    found, said = verdict("D29", subject_of(linear(30, 36), count=60, budget=Linf(32 / 255)))
+    assert found == "pass" and said.startswith("0 of ")
+
+
 def test_an_autoattack_that_does_nothing_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AutoAttack, "attacks", finds_nothing)
     assert verdict("D29", subject_of(linear(4, 36), count=60, budget=Linf(32 / 255)))[0] == "fail"
@@ -64,12 +69,11 @@ def test_the_distance_is_the_margin_over_the_dual_norm() -> None:
     """Where no border of [0, 1] is near: robust exactly when the margin is larger than eps·‖w‖₁."""
     subject = subject_of(linear(3, 36), count=40, classes=3)
     subject.__dict__["x"] = 0.5 + 0.001 * (subject.x - 0.5)
-    network: nn.Module = _nearest_mean(subject)
+    network = _nearest_mean(subject.x, subject.y)
     weight, logits = network.weight, network(subject.x)
-    assert isinstance(weight, torch.Tensor)
-    distance = _distance(network, subject)  # type: ignore[arg-type]
+    distance = _distance(network, subject)
     for row, label in enumerate(subject.y.tolist()):
-        others = [other for other in range(3) if other != label]
+        others = [other for other in range(logits.shape[1]) if other != label]
         ways = [
             (logits[row, label] - logits[row, other]).clamp_min(0) / (weight[label] - weight[other]).abs().sum()
             for other in others

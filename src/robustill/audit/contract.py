@@ -240,6 +240,7 @@ def _reported(subject: Subject) -> float | None:
 
 def _apart(first: Logits, second: Logits) -> float:
     def direction(logits: Logits) -> Logits:
+        logits = logits.nan_to_num()  # what is not finite is another check's matter
         length: Tensor = torch.linalg.vector_norm(logits, dim=1, keepdim=True)
         return logits / length.clamp_min(1e-12)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -19,11 +21,15 @@ from robustill.models import SmallCNN, create_model
 from robustill.types import Images, Labels, Logits, PerSample
 
 FEW = 32
+"""Images in each of which an adversarial example is planted."""
 INNER = 64
-STEPS = 200
-TOGETHER = 64
-TRAINED_ON = 1000
+"""Points of an image's ball on which the read-out is negative."""
+STEPS, TOGETHER, TRAINED_ON = 200, 64, 1000
+"""Of normal training: steps, images in each, images in all."""
+TARGETED = 10
+"""Classes of which AutoAttack tries every wrong one."""
 BAND = 0.02
+"""Of the radius, around the border of what is robust."""
 
 Features = Float[Tensor, "batch features"]
 
@@ -108,8 +114,10 @@ class ExactOnLinear(Check):
     fail: float = 0
 
     def measure(self, subject: Subject) -> Reading:
-        network = _nearest_mean(subject)
-        linear = Subject(network, subject.split, subject.budget, subject.effort, subject.seed)
+        labels = subject.split.labels % TARGETED  # of more classes, every tenth is one: AutoAttack has nine targets
+        split = replace(subject.split, labels=labels)
+        network = _nearest_mean(subject.x, labels.to(subject.device))
+        linear = Subject(network, split, subject.budget, subject.effort, subject.seed)
         distance = _distance(network, linear)
         robust = distance > subject.budget.radius
         clear = (distance / subject.budget.radius - 1).abs() > BAND
@@ -180,10 +188,11 @@ class _Linear(nn.Module):
         return F.linear(x.flatten(1), self.weight, self.bias)
 
 
-def _nearest_mean(subject: Subject) -> _Linear:
+def _nearest_mean(x: Images, y: Labels) -> _Linear:
     """The class whose mean image is nearest: linear in the pixels, without any training."""
-    means = torch.stack([subject.x[subject.y == label].flatten(1).sum(0) for label in range(subject.classes)])
-    means = means / subject.y.bincount(minlength=subject.classes).clamp_min(1)[:, None]
+    counts = y.bincount()
+    means = torch.zeros(len(counts), x[0].numel(), device=x.device).index_add(0, y, x.flatten(1))
+    means = means / counts.clamp_min(1)[:, None]
     return _Linear(means, -means.square().sum(1) / 2)
 
 
