@@ -1,8 +1,9 @@
-"""BatchNorm as part of the convolution before it, for passes in eval mode: the same logits with less to read and write.
+"""Networks in eval mode with less to read, to write and to keep: BatchNorm as part of the convolution before it.
 
     γ (w * x - μ) / √(σ² + ε) + β  =  (s w) * x + (β - s μ),        s = γ / √(σ² + ε)
 
-Which BatchNorm follows which convolution, and nothing else does, is found by watching one image on its way.
+Which BatchNorm follows which convolution, and nothing else does, is found by watching one image on its way. One that
+follows none becomes one multiplication and addition, whose gradient does not need the feature map that went in.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -18,7 +20,8 @@ from torch import Tensor, nn
 
 from robustill.types import Images
 
-Pair = tuple[nn.Conv2d, nn.BatchNorm2d]
+Pair = tuple[nn.Conv2d | None, nn.BatchNorm2d]
+"""A BatchNorm, and the convolution of which it becomes a part."""
 
 TOLERANCE = 1e-4
 """How far folded logits may be off, relative to the largest: folding changes the order of roundings, no more."""
@@ -28,10 +31,10 @@ _found: WeakKeyDictionary[nn.Module, tuple[Pair, ...]] = WeakKeyDictionary()
 
 @contextmanager
 def folded(networks: Iterable[nn.Module], x: Images) -> Iterator[None]:
-    """Within, each BatchNorm that follows a convolution is part of it, as in eval mode; afterwards all is as before.
+    """Within, BatchNorm is as in eval mode and part of the convolution before it; afterwards all is as before.
 
     For searches, which change the image and not the network: the weights are those at the entry, and get no gradients.
-    A layer without which a network would answer otherwise stays as it is.
+    A network that would answer otherwise stays as it is.
 
     Args:
         networks: in any mode; within, they must be used in eval mode only.
@@ -47,35 +50,48 @@ def _pairs(network: nn.Module, x: Images) -> tuple[Pair, ...]:
     if any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers - {network}):
         return ()
     pairs = _found.get(network)
-    if pairs is None or not {layer for pair in pairs for layer in pair} <= layers:
+    if pairs is None or not {layer for pair in pairs for layer in pair} - {None} <= layers:
         pairs = _found[network] = _checked_pairs(network, x)
     return pairs
 
 
 @contextmanager
 def _folded(pairs: Sequence[Pair]) -> Iterator[None]:
-    before = [(conv, conv.weight, conv.bias) for conv, _ in pairs]
+    before = [(conv, conv.weight, conv.bias) for conv, _ in pairs if conv is not None]
     try:
         for conv, norm in pairs:
-            weight, bias = _joined(conv, norm)
-            conv.weight, conv.bias = nn.Parameter(weight, requires_grad=False), nn.Parameter(bias, requires_grad=False)
-            norm.forward = _through  # type: ignore[method-assign, assignment]  # of this layer, for now
+            scale, shift = _line(norm)
+            if conv is None:
+                norm.forward = partial(_scaled, scale[:, None, None], shift[:, None, None])  # type: ignore[method-assign]
+            else:
+                bias = shift if conv.bias is None else shift + scale * conv.bias.detach()
+                conv.weight = _constant(conv.weight.detach() * scale[:, None, None, None])
+                conv.bias = _constant(bias)
+                norm.forward = _through  # type: ignore[method-assign, assignment]  # of this layer, for now
         yield
     finally:
-        for (conv, its_weight, its_bias), (_, norm) in zip(before, pairs, strict=True):
-            conv.weight, conv.bias = its_weight, its_bias
+        for _, norm in pairs:
             vars(norm).pop("forward", None)
+        for conv, weight, its_bias in before:
+            conv.weight, conv.bias = weight, its_bias
 
 
-def _joined(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution that does what both do."""
+def _line(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """What a BatchNorm in eval mode multiplies each channel with, and what it adds."""
     assert norm.running_mean is not None and norm.running_var is not None
     with torch.no_grad():
         scale = torch.rsqrt(norm.running_var + norm.eps)
         scale = scale if norm.weight is None else scale * norm.weight
-        shift = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
-        bias = scale * shift if norm.bias is None else scale * shift + norm.bias
-        return conv.weight * scale[:, None, None, None], bias
+        shift = -scale * norm.running_mean
+        return scale, shift if norm.bias is None else shift + norm.bias
+
+
+def _constant(value: Tensor) -> nn.Parameter:
+    return nn.Parameter(value, requires_grad=False)
+
+
+def _scaled(scale: Tensor, shift: Tensor, x: Tensor) -> Tensor:
+    return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
 
 
 def _through(x: Tensor) -> Tensor:
@@ -83,28 +99,22 @@ def _through(x: Tensor) -> Tensor:
 
 
 def _checked_pairs(network: nn.Module, x: Images) -> tuple[Pair, ...]:
-    """The pairs of a network that leave its logits as they are."""
-    candidates = [layer for layer in network.modules() if _simple(layer)]
-    if not any(isinstance(layer, nn.BatchNorm2d) for layer in candidates):
+    """Every BatchNorm of a network, with its convolution where that leaves the logits as they are."""
+    norms = [layer for layer in network.modules() if type(layer) is nn.BatchNorm2d and layer.running_mean is not None]
+    if not norms:
         return ()
     with _asked(network):
-        pairs, expected = _watched(network, candidates, x)
+        convolutions, expected = _watched(network, norms, x)
 
-        def agrees(chosen: tuple[Pair, ...]) -> bool:
+        def agrees(chosen: Sequence[Pair]) -> bool:
             with _folded(chosen):
                 error = (network(x) - expected).abs().max()
             return bool(error <= TOLERANCE * expected.abs().max())
 
+        pairs = tuple((convolutions.get(norm), norm) for norm in norms)
         if not agrees(pairs):  # what a convolution gives may go elsewhere too: past the BatchNorm, to a shortcut
-            pairs = tuple(pair for pair in pairs if agrees((pair,)))
+            pairs = tuple((conv if agrees([(conv, norm)]) else None, norm) for conv, norm in pairs)
         return pairs if agrees(pairs) else ()
-
-
-def _simple(layer: nn.Module) -> bool:
-    """Whether a layer may take part: a convolution whose weights are its own, a BatchNorm with running averages."""
-    if isinstance(layer, nn.BatchNorm2d):
-        return layer.running_mean is not None and layer.running_var is not None
-    return isinstance(layer, nn.Conv2d) and {"weight", "bias"} <= layer._parameters.keys()
 
 
 @contextmanager
@@ -121,21 +131,29 @@ def _asked(network: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _watched(network: nn.Module, layers: list[nn.Module], x: Images) -> tuple[tuple[Pair, ...], Tensor]:
-    """Each BatchNorm that got the very tensor which a convolution gave, both of them called once; and the logits."""
+def _watched(
+    network: nn.Module, norms: Sequence[nn.BatchNorm2d], x: Images
+) -> tuple[dict[nn.BatchNorm2d, nn.Conv2d], Tensor]:
+    """The convolution that gave the very tensor which a BatchNorm got, both of them called once; and the logits."""
+    convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and _own_weights(layer)]
     given: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # by identity; the tensor is kept, so that no other can take it
-    calls, pairs = Counter[nn.Module](), list[Pair]()
+    calls, before = Counter[nn.Module](), dict[nn.BatchNorm2d, nn.Conv2d]()
 
     def watch(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         calls[layer] += 1
         if isinstance(layer, nn.Conv2d):
             given[id(output)] = layer, output
         elif isinstance(layer, nn.BatchNorm2d) and id(inputs[0]) in given:
-            pairs.append((given[id(inputs[0])][0], layer))
+            before[layer] = given[id(inputs[0])][0]
 
     with ExitStack() as hooks:
-        for layer in layers:
+        for layer in (*convolutions, *norms):
             hooks.callback(layer.register_forward_hook(watch).remove)
         logits = network(x)
-    followers = Counter(conv for conv, _ in pairs)
-    return tuple((c, n) for c, n in pairs if calls[c] == calls[n] == followers[c] == 1), logits
+    followers = Counter(before.values())
+    return {n: c for n, c in before.items() if calls[c] == calls[n] == followers[c] == 1}, logits
+
+
+def _own_weights(conv: nn.Conv2d) -> bool:
+    """Whether weight and bias can be exchanged: they are not made of others, as by weight normalization."""
+    return {"weight", "bias"} <= conv._parameters.keys()

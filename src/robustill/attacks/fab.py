@@ -91,8 +91,8 @@ def _step(x: Images, point: Images, value: PerSample, gradient: Images, budget: 
     near, far = ways.view(2, *x.shape)
     length, length_from_x = (budget.norm(way).clamp_min(1e-8) for way in (near, far))
     a = column((length / (length + length_from_x)).clamp(0, BIAS))
-    between: Images = (1 - a) * (point + OVERSHOOT * near) + a * (x + OVERSHOOT * far)
-    return between.clamp(0, 1)
+    beyond, beyond_x = torch.add(point, near, alpha=OVERSHOOT), torch.add(x, far, alpha=OVERSHOOT)
+    return beyond.lerp(beyond_x, a).clamp(0, 1)
 
 
 def _linearise(model: nn.Module, point: Images, y: Labels, target: Labels) -> tuple[PerSample, Images]:

@@ -29,37 +29,46 @@ def nearest_on_hyperplane(point: Points, normal: Points, offset: PerSample, budg
     ``offset`` is the value at ``point`` of the affine function whose zeros are the hyperplane. Where the box does not
     meet it, d leads to the corner that comes nearest.
 
-    Every pixel value moves against the sign of its weight by ``min(t·pull, room)``, where ``room`` is its way to the
-    border and ``pull`` is 1 in Linf and |weight| in L2: the gain is concave in t and made of straight pieces, so
+    Every pixel value moves against the sign of its weight, by ``min(t, border)`` in Linf and |weight| times that in L2,
+    where at t = border it has become black or white. What is gained is concave in t and made of straight pieces, so
     Newton's method from t = 0 climbs to the answer from below and ends exactly there, without sorting. In L1 the
-    heaviest pixel values go to the border, one after the other.
+    heaviest pixel values go all their way, one after the other.
     """
-    weight = normal * torch.where(offset < 0, -1.0, 1.0)[:, None]
+    against = normal * torch.where(offset < 0, 1.0, -1.0)[:, None]
     needed = offset.abs()[:, None]
     if not isinstance(budget, Linf):
-        weight = weight * (weight.abs() > LEAST)
-    room = torch.where(weight > 0, point, 1 - point)
-    heavy = weight.abs()
+        against = against * _over(against.abs(), LEAST)
+    room = (_over(against, 0) - point).abs()
+    heavy = against.abs()
     if isinstance(budget, L1):
-        return -weight.sign() * _fill(heavy, room, needed)
-    pull = (heavy > 0).to(heavy.dtype) if isinstance(budget, Linf) else heavy
-    return -weight.sign() * torch.minimum(_climb(heavy, pull, room, needed) * pull, room)
+        return against.sign() * _fill(heavy, room, needed)
+    if isinstance(budget, Linf):
+        return against.sign() * torch.minimum(_climb(heavy, room, needed), room)
+    border = room / heavy.clamp_min(LEAST)
+    return against * torch.minimum(_climb(heavy.square(), border, needed), border)
 
 
-def _climb(heavy: Points, pull: Points, room: Points, needed: Tensor) -> Tensor:
-    """The t at which sum heavy·min(t·pull, room) reaches ``needed``; a far one where it never does."""
-    gain = heavy * pull
-    t = torch.zeros_like(needed)
-    pieces = torch.full_like(needed, -1)
+def _climb(gain: Points, border: Points, needed: Tensor) -> Tensor:
+    """The t at which sum gain·min(t, border) reaches ``needed``; a far one where it never does."""
+    whole = gain * border
+    t, slope = torch.zeros_like(needed), torch.full_like(needed, -1)
     for _ in range(STEPS):
-        moving = pull * t < room
-        pieces, before = moving.sum(1, keepdim=True).to(t.dtype), pieces
-        if torch.equal(pieces, before):
+        moving = _over(border, t)
+        slope, before = _dot(gain, moving), slope
+        if torch.equal(slope, before):
             break
-        slope = (gain * moving).sum(1, keepdim=True)
-        reached = (heavy * room * ~moving).sum(1, keepdim=True)
-        t = torch.where(slope > 0, torch.maximum(t, (needed - reached) / slope), FAR)
+        t = torch.where(slope > 0, torch.maximum(t, (needed - _dot(whole, 1 - moving)) / slope), FAR)
     return t
+
+
+def _over(values: Points, limit: Tensor | float) -> Points:
+    """1 where a value is over the limit, else 0: numbers, which are multiplied several times faster than booleans."""
+    return torch.gt(values, limit, out=torch.empty_like(values))
+
+
+def _dot(one: Points, other: Points) -> Tensor:
+    dot: Tensor = torch.linalg.vecdot(one, other)[:, None]
+    return dot
 
 
 def _fill(heavy: Points, room: Points, needed: Tensor) -> Points:

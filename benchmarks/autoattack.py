@@ -1,0 +1,259 @@
+"""AutoAttack of this library beside pyautoattack: the same network and images, one thread, verdict by verdict.
+
+    python -m benchmarks.autoattack --quick                    # seconds, to see it work
+    python -m benchmarks.autoattack --images 64 --repeats 3
+    python -m benchmarks.autoattack --model run:runs/cifar10-teacher --data folder:cifar10 --widen 4 --images 8
+
+The two work in turns, batch by batch, in one process. Ours draws the noise that the reference draws (``seed=0``).
+pyautoattack gets the network as it is after loading: its parameters await gradients, which its FAB computes. Times are
+the processor's seconds on one thread, the median over the repeats, for all and for each attack. Each batch is an
+evaluation of its own, so a batch is attacked with the images that its own attacks left.
+
+Written after each turn, and continued from there when it is called again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import shlex
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import wraps
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+import pyautoattack
+import torch
+from pyautoattack.autopgd_base import APGDAttack, APGDAttack_targeted
+from pyautoattack.fab_pt import FABAttack_PT
+from pyautoattack.square import SquareAttack
+from torch import nn
+
+from benchmarks.machine import Clock
+from benchmarks.widen import widened
+from robustill.attacks import APGD, L1, L2, Adversary, AutoAttack, Budget, Linf, Square, TargetedAPGD, TargetedFAB
+from robustill.data import in_order, load
+from robustill.environment import environment
+from robustill.files import write_json
+from robustill.models import Classifier, count_parameters
+from robustill.teachers import load_teacher
+from robustill.types import Images, Labels
+
+RESULTS = Path(__file__).parent / "results" / "autoattack"
+BUDGETS: dict[str, Budget] = {"Linf": Linf(8 / 255), "L2": L2(128 / 255), "L1": L1(12.0)}
+SEED = 0
+QUICK = {"images": 8, "repeats": 1, "steps": 10, "queries": 50}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is attacked, and how thoroughly: the standard has 100 steps and 5,000 queries."""
+
+    model: str = "demo"
+    widen: int = 1
+    data: str = "demo"
+    images: int = 64
+    batch: int = 64
+    norm: str = "Linf"
+    repeats: int = 3
+    steps: int = 100
+    queries: int = 5000
+
+    def network(self) -> Classifier:
+        network = load_teacher(self.model)
+        return (widened(network, self.widen) if self.widen > 1 else network).requires_grad_(True)
+
+    def batches(self) -> list[tuple[Images, Labels]]:
+        return list(in_order(load(self.data).test.stratified(self.images, 0), self.batch))
+
+
+class Shortened(AutoAttack):
+    """AutoAttack with fewer steps and queries."""
+
+    steps: int
+    queries: int
+
+    def attacks(self, classes: int) -> dict[str, Adversary]:
+        return {
+            name: replace(attack, queries=self.queries)
+            if isinstance(attack, Square)
+            else replace(attack, steps=self.steps)  # type: ignore[call-arg]  # the other three have them
+            for name, attack in super().attacks(classes).items()
+        }
+
+
+def ours(task: Task, model: nn.Module, x: Images, y: Labels) -> Images:
+    attack = Shortened(budget=BUDGETS[task.norm], seed=SEED, steps=task.steps, queries=task.queries)
+    return replace(attack, batch_size=task.batch)(model, x, y)
+
+
+def reference(task: Task, model: nn.Module, x: Images, y: Labels) -> Images:
+    logging.getLogger("auto-attack").disabled = True
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():  # it seeds the global generator
+        warnings.simplefilter("ignore")
+        attack: Any = pyautoattack.AutoAttack(model, norm=task.norm, eps=BUDGETS[task.norm].radius, seed=SEED)
+        for apgd in (attack.apgd, attack.apgd_targeted):
+            apgd.n_iter = apgd.n_iter_orig = task.steps
+            apgd.n_iter_2, apgd.size_decr, apgd.n_iter_min = (
+                max(int(share * task.steps), 1) for share in (0.22, 0.03, 0.06)
+            )
+        attack.fab.n_iter, attack.square.n_queries = task.steps, task.queries
+        x_adv: Images = attack.run_standard_evaluation(x, y, batch_size=len(x))[0]
+    return x_adv.detach()
+
+
+Engine = Callable[[Task, nn.Module, Images, Labels], Images]
+ENGINES: dict[str, Engine] = {"ours": ours, "reference": reference}
+PARTS: dict[str, dict[str, tuple[type, str]]] = {
+    "ours": {
+        "apgd-ce": (APGD, "__call__"),
+        "apgd-t": (TargetedAPGD, "__call__"),
+        "fab-t": (TargetedFAB, "__call__"),
+        "square": (Square, "__call__"),
+    },
+    "reference": {
+        "apgd-ce": (APGDAttack, "perturb"),
+        "apgd-t": (APGDAttack_targeted, "perturb"),
+        "fab-t": (FABAttack_PT, "perturb"),
+        "square": (SquareAttack, "perturb"),
+    },
+}
+"""The methods that are the single attacks."""
+
+
+@contextmanager
+def watched(parts: Mapping[str, tuple[type, str]]) -> Iterator[dict[str, float]]:
+    """Within, the seconds of each part are counted; afterwards they are there, and those of all."""
+    seconds = dict.fromkeys((*parts, "all"), 0.0)
+
+    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            clock = Clock()
+            with clock.running():
+                result = function(*args, **kwargs)
+            seconds[name] += clock.seconds
+            return result
+
+        return run
+
+    clock = Clock()
+    with ExitStack() as stack:
+        for name, (owner, method) in parts.items():
+            stack.enter_context(patch.object(owner, method, timed(name, getattr(owner, method))))
+        with clock.running():
+            yield seconds
+    seconds["all"] = clock.seconds
+
+
+def take_turn(task: Task, engine: str, model: nn.Module, x: Images, y: Labels) -> dict[str, Any]:
+    """Seconds, and the verdicts: a digit for each image, 1 where it stands."""
+    model.zero_grad()
+    with watched(PARTS[engine]) as seconds:
+        x_adv = ENGINES[engine](task, model, x, y)
+    with torch.no_grad():
+        stands = model(x_adv).argmax(1) == y
+    return {"seconds": seconds, "stands": "".join(str(int(one)) for one in stands)}
+
+
+def compare(task: Task, path: Path | None = None, say: Callable[[str], None] = print) -> dict[str, Any]:
+    """Takes the turns that the file at ``path`` does not hold yet; gives what it then holds."""
+    torch.set_num_threads(1)
+    model, batches = task.network(), task.batches()
+    turns = _turns_so_far(task, path)
+    for repeat in range(task.repeats):
+        for batch, (x, y) in enumerate(batches):
+            for engine in sorted(ENGINES, reverse=(repeat + batch) % 2 == 1):  # neither is always the first
+                name = f"{repeat}/{batch}/{engine}"
+                if name not in turns:
+                    turns[name] = take_turn(task, engine, model, x, y)
+                    say(f"{name} of {task.repeats}/{len(batches)}: {turns[name]['seconds']['all']:.1f} s")
+                    if path:
+                        write_json(path, _result(task, model, turns))
+    return _result(task, model, turns)
+
+
+def _turns_so_far(task: Task, path: Path | None) -> dict[str, Any]:
+    found = json.loads(path.read_text()) if path and path.exists() else {}
+    turns: dict[str, Any] = found["turns"] if found.get("task") == asdict(task) else {}
+    return turns
+
+
+def _result(task: Task, model: nn.Module, turns: Mapping[str, Any]) -> dict[str, Any]:
+    program = environment() | {"command": shlex.join(["python", "-m", "benchmarks.autoattack", *sys.argv[1:]])}
+    return {
+        "task": asdict(task),
+        "budget": repr(BUDGETS[task.norm]),
+        "parameters": count_parameters(model),
+        "clock": "seconds of the processor, on one thread; median over the repeats",
+        **summary(task, turns),
+        "turns": dict(turns),
+        "environment": program,
+    }
+
+
+def summary(task: Task, turns: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the repeats that both engines finished: seconds, how many times ours the reference's are, verdicts."""
+    count = -(-task.images // task.batch)
+    names = {(r, e): [f"{r}/{b}/{e}" for b in range(count)] for r in range(task.repeats) for e in ENGINES}
+    done = [r for r in range(task.repeats) if all(name in turns for e in ENGINES for name in names[r, e])]
+    if not done:
+        return {"repeats": 0}
+    parts = (*PARTS["ours"], "all")
+    taken = {
+        engine: {p: [sum(turns[name]["seconds"][p] for name in names[r, engine]) for r in done] for p in parts}
+        for engine in ENGINES
+    }
+    pairs = {part: zip(taken["ours"][part], taken["reference"][part], strict=True) for part in parts}
+    times = {part: [theirs / own for own, theirs in pair if own] for part, pair in pairs.items()}
+    verdicts = {engine: "".join(turns[name]["stands"] for name in names[done[0], engine]) for engine in ENGINES}
+    return {
+        "repeats": len(done),
+        "seconds": {e: {part: round(median(values), 3) for part, values in taken[e].items()} for e in ENGINES},
+        "times": {part: round(median(values), 3) for part, values in times.items() if values},
+        "times_from_to": [round(min(times["all"]), 3), round(max(times["all"]), 3)],
+        "stand": {engine: digits.count("1") for engine, digits in verdicts.items()},
+        "verdicts_that_differ": [i for i, (a, b) in enumerate(zip(*verdicts.values(), strict=True)) if a != b],
+    }
+
+
+def table(result: Mapping[str, Any]) -> str:
+    """The numbers of a result, an attack a line."""
+    lines = [f"{'':8} {'ours':>9} {'reference':>10} {'times':>6}"]
+    for part, times in result["times"].items():
+        row = [result["seconds"][engine][part] for engine in ENGINES]
+        lines.append(f"{part:8} {row[0]:8.1f}s {row[1]:9.1f}s {times:6.2f}")
+    stand, other = result["stand"], result["verdicts_that_differ"]
+    lines.append(f"stand: {stand['ours']} and {stand['reference']} of {result['task']['images']}; differ: {len(other)}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    standard = Task()
+    parser.add_argument("--model", default=standard.model, help="a teacher's text (robustill list teachers)")
+    parser.add_argument("--widen", type=int, default=1, help="every channel so many times: larger, the same function")
+    parser.add_argument(
+        "--data", default=standard.data, help="a dataset's text; a stratified sample of its test images"
+    )
+    parser.add_argument("--images", type=int, default=standard.images)
+    parser.add_argument("--batch", type=int, default=standard.batch, help="images that are attacked together")
+    parser.add_argument("--norm", choices=BUDGETS, default=standard.norm)
+    parser.add_argument("--repeats", type=int, default=standard.repeats)
+    parser.add_argument("--name", help="of the file in benchmarks/results/autoattack; without it none is written")
+    parser.add_argument("--quick", action="store_true", help="8 images, once, with 10 steps and 50 queries")
+    given = vars(parser.parse_args())
+    name, quick = given.pop("name"), given.pop("quick")
+    task = Task(**given | QUICK) if quick else Task(**given)
+    print(table(compare(task, RESULTS / f"{name}.json" if name else None)))
+
+
+if __name__ == "__main__":
+    main()
