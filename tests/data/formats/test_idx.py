@@ -33,6 +33,7 @@ def test_bytes_are_read(content: bytes, tmp_path: Path) -> None:
         (idx(IMAGES) + b"x", "must hold 60 bytes after its header; found 61"),
         (gzip.compress(idx(IMAGES))[:-9], "is not a whole gzip file"),
     ],
+    ids=["floats", "a page", "empty", "short", "long", "cut off"],  # a gzip file holds the time
 )
 def test_another_file_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(content)
