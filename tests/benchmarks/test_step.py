@@ -37,17 +37,21 @@ def test_reference_and_ours_compute_the_same_loss(name: str) -> None:
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_contestants_begin_alike_and_train(name: str) -> None:
     losses = {who: contestant(TINY, name, who)(0) for who in ("reference", "float32", "bfloat16")}
-    check_losses(losses)
+    assert losses["float32"] == pytest.approx(losses["reference"], rel=1e-2)
+    assert losses["bfloat16"] == pytest.approx(losses["reference"], rel=1e-1)
     step = contestant(TINY, name, "float32")
     assert step(0) == losses["float32"] and step(0) != losses["float32"]
 
 
-def test_other_work_is_not_compared() -> None:
-    check_losses({"float32": 1.0})
-    check_losses({"reference": -1.0, "float32": -1.005, "bfloat16": -1.04})
-    for losses in ({"reference": 1.0, "float32": 1.02}, {"reference": 1.0, "bfloat16": 0.9}):
-        with pytest.raises(RuntimeError, match="first losses should agree"):
-            check_losses(losses)
+def test_other_work_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PUBLISHED:
+        check_losses(TINY, name)
+    other = replace(PUBLISHED["RSLAD"], step=PUBLISHED["AdaAD"].step)
+    monkeypatch.setitem(PUBLISHED, "RSLAD", other)
+    with pytest.raises(
+        RuntimeError, match=r"should compute the same loss. Found: \d.* \(reference\) and \d.* \(ours\)"
+    ):
+        check_losses(TINY, "RSLAD")
 
 
 def test_operations_are_those_that_are_counted() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
 from robustill.attacks.canvas import Canvas, Whole
@@ -38,12 +37,13 @@ class Patchwise(Canvas):
         (self.output,) = output.all_input_nodes
         self.steps: dict[fx.Node, Step] = {}
         self.fixed: dict[fx.Node, Any] = {}  # what does not depend on the images
-        self.memory = Memory({self.input: images.clone(memory_format=torch.channels_last)})
-        self._plan([Call(network, node) for node in between], size)
+        self.memory = Memory()
+        self.memory.remember(self.input, images, 0)
+        self._plan([Call(network, node) for node in between], images, size)
 
-    def _plan(self, calls: list[Call], size: Size) -> None:
+    def _plan(self, calls: list[Call], images: Images, size: Size) -> None:
         """Goes through the network once; finds how each step is done, and which maps are to be remembered."""
-        values: dict[fx.Node, Any] = dict(self.memory)
+        values: dict[fx.Node, Any] = {self.input: images}
         sizes = {self.input: size}
         for call in calls:
             given = {node: values[node] for node in call.inputs}
@@ -58,7 +58,8 @@ class Patchwise(Canvas):
             if len(patched) == len(changing) and (local := local_step(call, given, values[call.node], patched)):
                 step, sizes[call.node] = local, local.size
             self.steps[call.node] = step
-            self.memory |= {node: values[node] for node in step.needs}
+            for node, margin in step.needs.items():
+                self.memory.remember(node, values[node], margin)
 
     def pays(self) -> bool:
         """Whether any convolution is done on windows."""
@@ -83,12 +84,11 @@ class Patchwise(Canvas):
 
     def accept(self, better: Mask) -> None:
         rows = better.nonzero().squeeze(1)
-        for node, remembered in self.memory.items() if len(rows) else ():
-            window, values = self.tried[node]
-            window.of(remembered)[rows] = values[rows]
+        for node in self.memory if len(rows) else ():
+            self.memory.accept(node, self.tried[node], rows)
 
     def keep(self, stay: Mask) -> None:
-        self.memory = Memory({node: _channels_last(remembered[stay]) for node, remembered in self.memory.items()})
+        self.memory.keep(stay)
 
 
 def _has_one_input(network: fx.GraphModule) -> bool:
@@ -97,7 +97,3 @@ def _has_one_input(network: fx.GraphModule) -> bool:
 
 def _copy(value: Any) -> Any:
     return value.clone() if isinstance(value, Tensor) else value
-
-
-def _channels_last(maps: Tensor) -> Tensor:
-    return maps.contiguous(memory_format=torch.channels_last)

@@ -30,10 +30,6 @@ class Span(NamedTuple):
         """The same positions, counted from where ``other`` begins."""
         return Span(self.begin - other.begin, self.end - other.begin)
 
-    def beyond(self, other: Span) -> tuple[int, int]:
-        """How many positions come before ``other`` begins, and how many after it ends."""
-        return other.begin - self.begin, self.end - other.end
-
 
 class Window(NamedTuple):
     """A rectangle of a map."""
