@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
 
 from robustill.attacks import AutoAttack, Linf
+from robustill.attacks.search import classify, slope
 from robustill.attacks.swift import swift
 from tests.attacks.oracle import stands
 from tests.networks import conv_net, images
@@ -64,3 +67,43 @@ def test_what_the_copy_finds_is_for_the_network_to_judge() -> None:
     left = stands(network, x_adv, y)
     assert not left.all()
     assert torch.equal((x_adv == x).flatten(1).all(1), left)
+
+
+class Shared(nn.Module):
+    """Feature maps that are needed after their ReLU too."""
+
+    def __init__(self, module: bool) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+        self.activation = nn.ReLU() if module else F.relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = self.first(x) - 0.2
+        shared = self.second(maps)
+        result: Tensor = (self.activation(shared) + shared + self.activation(maps + x)).sum((2, 3))
+        return result
+
+
+@pytest.mark.parametrize("module", [False, True])
+def test_relu_overwrites_only_what_nothing_else_reads(module: bool) -> None:
+    network, x = Shared(module), images(4, 3, 5, 5)
+    copy = swift(network, x)
+    assert isinstance(copy, fx.GraphModule) and copy.code.count("torch.relu_(") == 1
+    before = x.clone()
+    torch.testing.assert_close(copy(x), network(x))
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("count", [0, 1, 64, 65, 150])
+def test_portions_make_no_difference(count: int) -> None:
+    network, x = conv_net().eval(), images(count, 3, 6, 6)
+    weights = torch.linspace(-1, 1, count)
+    logits, value, gradient = slope(network, x, lambda logits, rows: weights[rows] * logits[:, 1])
+    point = x.clone().requires_grad_()
+    whole = network(point)
+    torch.testing.assert_close(logits, whole)
+    torch.testing.assert_close(classify(network, x), whole)
+    torch.testing.assert_close(value, weights * whole[:, 1])
+    (expected,) = torch.autograd.grad((weights * whole[:, 1]).sum(), point)
+    torch.testing.assert_close(gradient, expected)
+    assert not value.requires_grad and all(weight.grad is None for weight in network.parameters())

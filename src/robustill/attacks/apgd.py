@@ -28,8 +28,8 @@ from robustill.attacks.budgets import L1, Budget, Linf
 from robustill.attacks.l1_box import shrinkage
 from robustill.attacks.losses import CrossEntropy, LogitLoss, TargetedDLR, TargetedLoss
 from robustill.attacks.pace import Halving, Pace, Sparse
-from robustill.attacks.search import Mask, Rows, Search, classify, column, conquer, rand, randn
-from robustill.precision import at_least_float32
+from robustill.attacks.search import Mask, Rows, Search, classify, column, conquer, rand, randn, slope
+from robustill.limits import require_steps
 from robustill.types import Images, Labels, Logits, PerSample
 
 
@@ -49,7 +49,7 @@ class APGD(Adversary):
     restarts: int = 1
 
     def __post_init__(self) -> None:
-        _require_steps("APGD", self.steps)
+        require_steps("APGD", self.steps)
         if self.restarts < 1:
             raise ValueError(f"APGD requires at least 1 restart, the first search. Found: restarts={self.restarts}.")
 
@@ -80,7 +80,7 @@ class TargetedAPGD(Adversary):
     targets: int = 9
 
     def __post_init__(self) -> None:
-        _require_steps("TargetedAPGD", self.steps)
+        require_steps("TargetedAPGD", self.steps)
         if self.targets < 1:
             raise ValueError(f"TargetedAPGD requires at least 1 target. Found: targets={self.targets}.")
 
@@ -110,12 +110,12 @@ class Sight(NamedTuple):
 
     def look(self, x_adv: Images, rows: Rows, *, climb: bool) -> tuple[PerSample, Images, Mask]:
         """Loss, its gradient (zero where none is asked for) and whether the model errs."""
-        x_adv = x_adv.detach().requires_grad_(climb)
-        with torch.set_grad_enabled(climb):
-            logits = at_least_float32(self.model(x_adv))
+        if climb:
+            logits, loss, gradient = slope(self.model, x_adv, lambda logits, some: self.loss(logits, rows[some]))
+        else:
+            logits, gradient = classify(self.model, x_adv), torch.zeros_like(x_adv)
             loss = self.loss(logits, rows)
-            gradient = torch.autograd.grad(loss.sum(), x_adv)[0] if climb else torch.zeros_like(x_adv)
-        return loss.detach(), gradient, logits.detach().argmax(1) != self.y[rows]
+        return loss, gradient, logits.argmax(1) != self.y[rows]
 
 
 def run(sight: Sight, x: Images, budget: Budget, steps: int, generator: Generator | None) -> tuple[Images, Mask]:
@@ -176,8 +176,3 @@ def _start(x: Images, budget: Budget, generator: Generator | None) -> Images:
 
 def _where(mask: Mask, yes: Images, no: Images) -> Images:
     return torch.where(column(mask), yes, no)
-
-
-def _require_steps(name: str, steps: int) -> None:
-    if steps < 1:
-        raise ValueError(f"{name} requires at least 1 step. Found: steps={steps}.")

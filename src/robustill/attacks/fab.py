@@ -18,8 +18,7 @@ from robustill.attacks.base import Adversary, frozen
 from robustill.attacks.budgets import Budget
 from robustill.attacks.hyperplane import nearest_on_hyperplane
 from robustill.attacks.losses import TargetedMargin
-from robustill.attacks.search import Mask, Search, classify, column, conquer
-from robustill.precision import at_least_float32
+from robustill.attacks.search import Mask, Search, classify, column, conquer, slope
 from robustill.types import Images, Labels, PerSample
 
 BIAS = 0.1
@@ -97,8 +96,5 @@ def _step(x: Images, point: Images, value: PerSample, gradient: Images, budget: 
 
 def _linearise(model: nn.Module, point: Images, y: Labels, target: Labels) -> tuple[PerSample, Images]:
     """f = z_t - z_y and its gradient."""
-    point = point.detach().requires_grad_()
-    with torch.enable_grad():
-        value = TargetedMargin()(at_least_float32(model(point)), y, target)
-        (gradient,) = torch.autograd.grad(value.sum(), point)
-    return value.detach(), gradient
+    _, value, gradient = slope(model, point, lambda logits, rows: TargetedMargin()(logits, y[rows], target[rows]))
+    return value, gradient

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int64
 from torch import Generator, Tensor, nn
 
 from robustill.precision import at_least_float32
-from robustill.types import Images, Logits
+from robustill.types import Images, Logits, PerSample
 
 Rows = Int64[Tensor, " rows"]
 Mask = Bool[Tensor, " batch"]
@@ -17,10 +17,37 @@ Search = Callable[[Rows], tuple[Images, Mask]]
 """Attacks the images of these rows; gives the images it found and which of them the model gets wrong."""
 
 
+PORTION = 64
+"""On a CPU networks see at most so many images at once: the feature maps of more leave its caches."""
+
+
 def classify(model: nn.Module, x: Images) -> Logits:
     """The logits, without a graph, in at least float32."""
     with torch.no_grad():
-        return at_least_float32(model(x))
+        return torch.cat([at_least_float32(model(x[rows])) for rows in _portions(x)])
+
+
+def slope(model: nn.Module, x: Images, loss: Callable[[Logits, Rows], PerSample]) -> tuple[Logits, PerSample, Images]:
+    """The logits, a loss of the logits of some rows, and its gradient with respect to the image."""
+    parts = [_slope(model, x[rows], loss, rows) for rows in _portions(x)]
+    logits, value, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
+    return logits, value, gradient
+
+
+def _slope(
+    model: nn.Module, x: Images, loss: Callable[[Logits, Rows], PerSample], rows: Rows
+) -> tuple[Logits, PerSample, Images]:
+    x = x.detach().requires_grad_()
+    with torch.enable_grad():
+        logits = at_least_float32(model(x))
+        value = loss(logits, rows)
+        (gradient,) = torch.autograd.grad(value.sum(), x)
+    return logits.detach(), value.detach(), gradient
+
+
+def _portions(x: Images) -> tuple[Rows, ...]:
+    count = -(-len(x) // PORTION) if x.device.type == "cpu" and len(x) else 1
+    return torch.arange(len(x), device=x.device).tensor_split(count)
 
 
 def conquer(x: Images, standing: Mask, searches: Iterable[Search]) -> Images:

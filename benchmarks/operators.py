@@ -1,0 +1,96 @@
+"""Where the time of a training step goes, by kind of operation: what is left where a step misses the machine's peak.
+
+    python -m benchmarks.operators --method 'RSLAD + IGDM' --threads 2
+
+The step is that of ``benchmarks.step``. Convolutions come with the rate at which they compute.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.machine import PRECISIONS, peaks
+from benchmarks.step import RESULTS, Task, contestant, operations
+from robustill.environment import environment
+from robustill.files import write_json
+from robustill.training.allocation import keep_freed_memory
+
+KINDS = {
+    "convolutions": ("mkldnn_convolution", "convolution_backward", "_convolution"),
+    "BatchNorm": ("native_batch_norm", "batch_norm"),
+    "activations": ("clamp_min", "threshold_backward", "relu"),
+    "copies, casts and sums of feature maps": ("copy_", "cat", "add", "add_", "clone", "fill_", "zero_", "mul"),
+    "linear layers": ("addmm", "mm"),
+}
+"""Each with the beginnings of its operations' names; what is none of these is the rest."""
+
+
+def kind(name: str) -> str:
+    """What an operation such as ``aten::copy_`` counts as."""
+    short = name.removeprefix("aten::")
+    exact = [kind for kind, names in KINDS.items() if short in names]
+    begins = [kind for kind, names in KINDS.items() if kind in ("convolutions", "BatchNorm") and short.startswith(names)]
+    return (exact + begins + ["the rest"])[0]
+
+
+def seconds_by_kind(task: Task, method: str, precision: str) -> dict[str, float]:
+    """The seconds of one step, the second of two, that each kind of operation takes itself."""
+    step = contestant(task, method, precision)
+    step(0)
+    with profile(activities=[ProfilerActivity.CPU]) as watched:
+        step(1)
+    seconds: Counter[str] = Counter()
+    for event in watched.key_averages():
+        seconds[kind(event.key)] += event.self_cpu_time_total / 1e6
+    return dict(seconds.most_common())
+
+
+def table(rows: Sequence[dict[str, Any]]) -> str:
+    """Shares of the step, a column for each precision."""
+    kinds = list(rows[0]["seconds"])
+    lines = [["operations", *(row["precision"] for row in rows)], ["---"] * (1 + len(rows))]
+    for name in kinds:
+        lines.append([name, *(f"{row['seconds'].get(name, 0) / sum(row['seconds'].values()):.0%}" for row in rows)])
+    rates = [row["operations"] / row["seconds"]["convolutions"] / max(row["peaks"].values()) for row in rows]
+    lines.append(["all arithmetic in the time of the convolutions, of the peak", *(f"{rate:.0%}" for rate in rates)])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--student", default="ResNet(depth=18)")
+    parser.add_argument("--teacher", default="WideResNet(depth=28, factor=10)")
+    parser.add_argument("--method", default="RSLAD + IGDM")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=10, help="of PGD")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=RESULTS / "operators.json")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    keep_freed_memory()
+    task = Task(student=given.student, teacher=given.teacher, batch=given.batch, steps=given.steps)
+    limit = peaks()
+    rows = [
+        {
+            "precision": precision,
+            "seconds": seconds_by_kind(task, given.method, precision),
+            "operations": operations(task, given.method),
+            "peaks": limit[precision],
+        }
+        for precision in PRECISIONS
+    ]
+    found = {"task": asdict(task), "method": given.method, "threads": given.threads, "rows": rows}
+    write_json(given.output, found | {"environment": environment()})
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
