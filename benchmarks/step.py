@@ -92,7 +92,7 @@ def contestant(task: Task, method: str, name: str) -> Callable[[int], float]:
         else:
             noise = Generator().manual_seed(seed)
             options: dict[str, Any] = {"method": published.method, "attack": attack, "precision": name}
-            loss = descend(student, teacher, x, y, generator=noise, **options)
+            loss = descend(student, teacher, x, y, generator=noise, **options).loss
         optimizer.step()
         return loss.item()
 
@@ -163,7 +163,7 @@ def check_losses(task: Task, method: str) -> None:
     expected = published.loss(student, teacher, x, y, attack, seed=0).item()
     student, teacher = (network.double() for network in task.networks())
     noise = Generator().manual_seed(0)
-    found = descend(student, teacher, x, y, method=published.method, attack=attack, generator=noise).item()
+    found = descend(student, teacher, x, y, method=published.method, attack=attack, generator=noise).loss.item()
     if abs(found - expected) > AGREE * abs(expected):
         raise RuntimeError(
             f"Both sides should compute the same loss. Found: {expected} (reference) and {found} (ours)."

@@ -208,7 +208,7 @@ def test_a_step_is_the_plain_step(method: Method, dtype: torch.dtype, tolerance:
     """What training does, folding and fusion included, against the method alone: loss and every gradient."""
     (ours, teacher), (plain, _) = networks(dtype), networks(dtype)
     options: dict[str, Any] = {"attack": ATTACK, "generator": torch.Generator().manual_seed(0)}
-    loss = descend(ours, teacher, X.to(dtype), Y, method=method, **options)
+    loss = descend(ours, teacher, X.to(dtype), Y, method=method, **options).loss
     options["generator"].manual_seed(0)
     expected = method.loss(plain, teacher, X.to(dtype), Y, **options)
     expected.backward()

@@ -13,9 +13,11 @@ import torch
 from rich.console import Console
 
 import robustill.train
+from robustill.progress import Bar
 from robustill.results import RunDirectory
-from robustill.train import resume, train
-from robustill.training.checkpoint import states
+from robustill.setting import prepare
+from robustill.train import conduct, resume, train, work_per_epoch
+from robustill.training.checkpoint import save_state, states
 from tests.small import archive, assert_same, command, environment, flags, process, small_run
 
 WEIGHTS = ("checkpoints/last/model.safetensors", "checkpoints/best/model.safetensors")
@@ -95,6 +97,60 @@ def test_stopped_between_two_files(
     assert_same_run(tmp_path / "torn", tmp_path / "whole")
 
 
+@pytest.mark.parametrize("call", [2, 4, 6, 12])
+def test_stopped_inside_an_epoch(call: int, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a state after every step: of 3 epochs of 4 steps each, 12 in all, of which the last is never written."""
+    run = small_run(data, average="EMA(decay=0.9)", checkpoint_minutes=1e-9)
+    train(run, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        stop_at(patch, "save_state", call)
+        train(run, tmp_path / "torn")
+    torn = RunDirectory(tmp_path / "torn")
+    epochs, steps = divmod(call - 1, 4)
+    place = f"state-{epochs:04}+{steps:05}" if steps else f"state-{epochs:04}"
+    assert states(torn.checkpoints)[0].name.startswith(f"{place}-")
+    resume(torn.path)
+    assert_same_run(torn.path, tmp_path / "whole")
+
+
+def test_a_run_resumed_inside_an_epoch_ends_with_a_full_bar(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = small_run(data, average="SWA(begin=0.0)", checkpoint_minutes=1e-9)
+    with monkeypatch.context() as patch, pytest.raises(Stop):
+        stop_at(patch, "save_state", 7)  # two steps of the second epoch are done
+        train(run, tmp_path / "run")
+    setting, seen = prepare(run), []
+    total = run.epochs * work_per_epoch(setting)
+
+    class Recording(Bar):
+        def advance(self, amount: float) -> None:
+            seen.append(amount / total)
+
+    with Recording(total, Console(quiet=True)) as bar:
+        conduct(setting, RunDirectory(tmp_path / "run"), bar, Console(quiet=True))
+    assert seen == pytest.approx([1 / 3] + 8 * [1 / 12])
+
+
+def test_minutes_decide_when_a_state_is_saved_and_nothing_else(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: dict[str, list[tuple[int, int]]] = {}
+    for name, minutes in (("never", None), ("seldom", 60.0), ("always", 1e-9)):
+        places = saved[name] = []
+
+        def noted(folder: Path, state: dict[str, Any], *place: int, places: list[Any] = places) -> Path:
+            places.append(place)
+            return save_state(folder, state, *place)
+
+        monkeypatch.setattr(robustill.train, "save_state", noted)
+        train(small_run(data, checkpoint_minutes=minutes), tmp_path / name)
+    assert saved["never"] == saved["seldom"] == [(1, 0), (2, 0), (3, 0)]
+    assert saved["always"] == [divmod(step, 4) for step in range(1, 13)]
+    weights = {(tmp_path / name / WEIGHTS[0]).read_bytes() for name in saved}
+    assert len(weights) == 1
+
+
 def test_stopped_before_the_first_epoch_was_finished(
     data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,16 +172,17 @@ def test_resuming_a_finished_run_changes_nothing(data: str, tmp_path: Path) -> N
 
 
 def test_killed_in_mid_epoch(data: str, teacher: str, tmp_path: Path) -> None:
-    """SIGKILL to the real command, then ``--resume``, against a run that nobody disturbed."""
+    """SIGKILL to the real command, then ``--resume`` from the state of a step, against a run that nobody disturbed."""
     words = flags(
         data,
         teacher=teacher,
         method="RSLAD() + IGDM(alpha=10)",
         average="EMA(decay=0.9)",
         attack="PGD(budget=Linf(8/255), steps=6, step_size=2/255)",
-        batch_size=6,
-        epochs=4,
+        batch_size=10,
+        epochs=3,
         threads=1,
+        checkpoint_minutes=1e-3,
     )
     torn = RunDirectory(tmp_path / "torn")
     child = subprocess.Popen(
@@ -135,17 +192,20 @@ def test_killed_in_mid_epoch(data: str, teacher: str, tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
     )
     deadline = time.monotonic() + 120
-    while len(torn.metrics()) < 1 and child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    time.sleep(max((row["seconds"] for row in torn.metrics()), default=0) / 2)  # into the middle of the next epoch
+    while not newest_state(torn).startswith("state-0001+") and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
     child.send_signal(signal.SIGKILL)
     _, errors = child.communicate()
     assert child.returncode == -signal.SIGKILL, errors.decode()
-    assert 1 <= len(torn.metrics()) < 4
+    assert "+" in newest_state(torn) and 1 <= len(torn.metrics()) < 3
 
     assert command("train", "--resume", torn.path) == 0
     assert command("train", *words, "--output", tmp_path / "whole") == 0
     assert_same_run(torn.path, tmp_path / "whole")
+
+
+def newest_state(run: RunDirectory) -> str:
+    return next((file.name for file in states(run.checkpoints)), "")
 
 
 def test_a_damaged_state_costs_an_epoch_and_changes_nothing(

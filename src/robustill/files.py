@@ -1,13 +1,20 @@
-"""Writing files so that a reader never finds half of one."""
+"""Writing files so that a reader never finds half of one, and reading them so that damage is noticed."""
 
 from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from robustill.wording import in_words
+
+DIGEST = "digest"
+"""The entry of a signed file that holds the digest of all others."""
 
 
 @contextmanager
@@ -21,6 +28,10 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
         _flush(path.parent)
+    except OSError as error:
+        if error.filename == str(temporary):
+            error.filename = str(path)  # what the user knows of
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -52,3 +63,62 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        ValueError: it is no JSON, or not all of it.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not valid JSON: {error}. Put back a copy, or have it written again.") from None
+
+
+def write_signed(path: Path, entries: dict[str, Any]) -> None:
+    """Writes a JSON object with a digest of its entries, by which a bit that a disk has flipped is noticed."""
+    write_json(path, entries | {DIGEST: _digest(entries)})
+
+
+def read_signed(path: Path) -> dict[str, Any]:
+    """The entries of a signed file; one without a digest, as older versions wrote it, is taken as it is.
+
+    Raises:
+        ValueError: it is no JSON object, or not the one that was written.
+    """
+    entries = read_json(path)
+    if not isinstance(entries, dict):
+        raise ValueError(f"{path} should hold a JSON object; found {in_words(type(entries))}.")
+    noted = entries.pop(DIGEST, None)
+    if noted not in (None, _digest(entries)):
+        raise ValueError(
+            f"{path} is damaged: its entries do not have the digest noted in it. Put back a copy or have it written "
+            f"again; if you changed it on purpose, remove its entry {DIGEST!r}."
+        )
+    return entries
+
+
+def _digest(entries: dict[str, Any]) -> str:
+    return sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def require_writable(path: Path) -> None:
+    """Refuses a file that cannot be written, before hours are spent on what it is to hold.
+
+    Raises:
+        ValueError: there is a folder, or it would lie below a file.
+        OSError: the system does not allow it.
+    """
+    if path.is_dir():
+        raise ValueError(f"{path} must be a file, and is a folder. Name a file in it, such as {path / 'result.json'}.")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise ValueError(f"{path} must lie in a folder; {above} is a file. Name another place.")
+    try:
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        error.filename = str(path)
+        raise

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
 import torch
@@ -20,7 +20,10 @@ from torch import Tensor, nn
 
 from robustill.types import Images
 
-Pair = tuple[nn.Conv2d | None, nn.BatchNorm2d]
+Norm = nn.BatchNorm2d | nn.SyncBatchNorm
+"""Of one process or of several, which is the same in eval mode."""
+
+Pair = tuple[nn.Conv2d | None, Norm]
 """A BatchNorm, and the convolution of which it becomes a part."""
 
 TOLERANCE = 1e-4
@@ -45,9 +48,9 @@ def folded(networks: Iterable[nn.Module], x: Images) -> Iterator[None]:
 
 
 def _pairs(network: nn.Module, x: Images) -> tuple[Pair, ...]:
-    """What of a network is folded now; nothing where somebody listens to its layers."""
+    """What of a network is folded now; nothing where somebody listens to its layers, or where a compiler does that."""
     layers = set(network.modules())
-    if any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers - {network}):
+    if network._compiled_call_impl is not None or any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers - {network}):
         return ()
     pairs = _found.get(network)
     if pairs is None or not {layer for pair in pairs for layer in pair} - {None} <= layers:
@@ -76,7 +79,7 @@ def _folded(pairs: Sequence[Pair]) -> Iterator[None]:
             conv.weight, conv.bias = weight, its_bias
 
 
-def _line(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _line(norm: Norm) -> tuple[Tensor, Tensor]:
     """What a BatchNorm in eval mode multiplies each channel with, and what it adds."""
     assert norm.running_mean is not None and norm.running_var is not None
     with torch.no_grad():
@@ -100,7 +103,8 @@ def _through(x: Tensor) -> Tensor:
 
 def _checked_pairs(network: nn.Module, x: Images) -> tuple[Pair, ...]:
     """Every BatchNorm of a network, with its convolution where that leaves the logits as they are."""
-    norms = [layer for layer in network.modules() if type(layer) is nn.BatchNorm2d and layer.running_mean is not None]
+    kinds = get_args(Norm)
+    norms: list[Norm] = [m for m in network.modules() if type(m) in kinds and m.running_mean is not None]  # type: ignore[misc]
     if not norms:
         return ()
     with _asked(network):
@@ -131,19 +135,17 @@ def _asked(network: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _watched(
-    network: nn.Module, norms: Sequence[nn.BatchNorm2d], x: Images
-) -> tuple[dict[nn.BatchNorm2d, nn.Conv2d], Tensor]:
+def _watched(network: nn.Module, norms: Sequence[Norm], x: Images) -> tuple[dict[Norm, nn.Conv2d], Tensor]:
     """The convolution that gave the very tensor which a BatchNorm got, both of them called once; and the logits."""
     convolutions = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d) and _own_weights(layer)]
     given: dict[int, tuple[nn.Conv2d, Tensor]] = {}  # by identity; the tensor is kept, so that no other can take it
-    calls, before = Counter[nn.Module](), dict[nn.BatchNorm2d, nn.Conv2d]()
+    calls, before = Counter[nn.Module](), dict[Norm, nn.Conv2d]()
 
     def watch(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         calls[layer] += 1
         if isinstance(layer, nn.Conv2d):
             given[id(output)] = layer, output
-        elif isinstance(layer, nn.BatchNorm2d) and id(inputs[0]) in given:
+        elif isinstance(layer, Norm) and id(inputs[0]) in given:
             before[layer] = given[id(inputs[0])][0]
 
     with ExitStack() as hooks:

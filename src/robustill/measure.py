@@ -17,7 +17,11 @@ from robustill.progress import Bar
 from robustill.results import Evaluation, RunDirectory
 from robustill.setting import choose_device
 from robustill.teachers import check_fits, load_teacher
+from robustill.team import here
 from robustill.yardstick import Yardstick, measure_named, radii_of
+
+SINGLE = "model"
+"""What a network is called that is in no run."""
 
 
 def checkpoints(target: RunDirectory) -> dict[str, Path]:
@@ -29,7 +33,7 @@ def checkpoints(target: RunDirectory) -> dict[str, Path]:
         ValueError: there is none.
     """
     if (target.path / "config.json").exists():
-        return {"model": target.path}
+        return {SINGLE: target.path}
     found = {name: target.checkpoint(name) for name in ("last", "best")}
     found = {name: path for name, path in found.items() if (path / "config.json").exists()}
     if not found:
@@ -63,7 +67,8 @@ def measure_run(
 ) -> dict[str, Evaluation]:
     """Evaluates the last and the best epoch of a run, or a single checkpoint, and writes the results beside it.
 
-    Every finished batch is kept at once: the same call goes on where an interrupted one stopped.
+    Every finished batch is kept at once: the same call goes on where an interrupted one stopped. In a team each process
+    measures a shard, in a folder that all of them see, and the first one puts them together and has the results.
 
     Args:
         target: the run, or the folder of a checkpoint.
@@ -85,16 +90,20 @@ def measure_run(
     Raises:
         ValueError: what is asked for cannot be understood, or does not fit.
     """
+    team = here()
+    if shard is not None and team.size > 1:
+        raise ValueError("torchrun divides an evaluation by itself. Found: --shard too. Leave one of them out.")
     settings, place, ball = target.settings(), choose_device(device), budget or Linf(8 / 255)
     found = checkpoints(target)
     text = data or settings.get("data")
     if text is None:
         raise ValueError(f"{target.path} is no run that names its data. Give --data demo, folder:PATH or npz:PATH.")
     size, channels = settings.get("image_size"), settings.get("channels")
-    dataset = load(text, image_size=size, channels=channels, stream=settings.get("stream"), device=place)
     name = teacher or settings.get("teacher")
-    guide = None if name is None else load_other("Teacher", name, dataset, place)
-    other = None if surrogate is None else Surrogate(load_other("Surrogate", surrogate, dataset, place), surrogate)
+    with team.one_first():
+        dataset = load(text, image_size=size, channels=channels, stream=settings.get("stream"), device=place)
+        guide = None if name is None else load_other("Teacher", name, dataset, place)
+        other = None if surrogate is None else Surrogate(load_other("Surrogate", surrogate, dataset, place), surrogate)
     adversaries = adversaries_named(attacks, ball, surrogate=other, engine=engine)
     yardstick = Yardstick(
         dataset=dataset,
@@ -108,14 +117,20 @@ def measure_run(
         seed=seed,
         force=force,
     )
-    models = {key: load_checkpoint(path, dataset, place) for key, path in found.items()}
-    with Bar(sum(yardstick.work(model) for model in models.values()), console or Console(quiet=True)) as bar:
-        if shard is None:
-            return measure_all(target, models, yardstick, bar)
-        for key, model in models.items():
-            bar.stage(f"evaluating {key}, shard {shard.index} of {shard.count}")
-            measure_shard(target, key, model, yardstick, shard, bar)
-    return {}
+    models = {key: load_checkpoint(path, dataset, place, own=key != SINGLE) for key, path in found.items()}
+    work, console = sum(yardstick.work(model) for model in models.values()), console or Console(quiet=True)
+    own = Shard(team.rank + 1, team.size) if team.size > 1 else shard
+    if own is not None:
+        with Bar(work, console) as bar:
+            for key, model in models.items():
+                bar.stage(f"evaluating {key}, shard {own.index} of {own.count}")
+                measure_shard(target, key, model, yardstick, own, bar)
+        team.meet()
+        if shard is not None or not team.leads:
+            return {}
+        console = Console(quiet=True)  # all that is left is to read the parts
+    with Bar(work, console) as bar:
+        return measure_all(target, models, yardstick, bar)
 
 
 def measure_all(
@@ -132,8 +147,19 @@ def measure_all(
     return done
 
 
-def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yardstick, bar: Bar) -> Evaluation:
-    """Evaluates one network and writes evaluation/NAME.json and NAME.npz into its run."""
+def measure(
+    target: RunDirectory,
+    name: str,
+    model: Classifier,
+    yardstick: Yardstick,
+    bar: Bar,
+    *,
+    before: Evaluation | None = None,
+) -> Evaluation:
+    """Evaluates one network and writes evaluation/NAME.json and NAME.npz into its run.
+
+    ``before`` is an earlier evaluation of the same network, of which everything else is kept.
+    """
     ledger, macs = Ledger(target.parts(name)), yardstick.pass_macs(model)
     evaluation = evaluate(
         model,
@@ -153,6 +179,7 @@ def measure(target: RunDirectory, name: str, model: Classifier, yardstick: Yards
         advance=lambda passes: bar.advance(passes * macs),
         tell=bar.note,
     )
+    evaluation = evaluation if before is None else before.joined(evaluation)
     target.save_evaluation(name, evaluation)
     ledger.clear()
     return evaluation
@@ -184,8 +211,8 @@ def load_other(what: str, text: str, dataset: Dataset, device: torch.device) -> 
     return network.to(device)
 
 
-def load_checkpoint(path: Path, dataset: Dataset, device: torch.device) -> Classifier:
-    """A saved network on a device, refused where it does not fit the data."""
-    model = load_model(path)
+def load_checkpoint(path: Path, dataset: Dataset, device: torch.device, *, own: bool = True) -> Classifier:
+    """A saved network on a device, refused where it does not fit the data; ``own`` is one of a run, as a recipe is."""
+    model = load_model(path, imports=own)
     check_fits("Network", f"file:{path}", model, dataset)
     return model.to(device)

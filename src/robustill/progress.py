@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from robustill.training.fit import EpochSource
+    from robustill.training import EpochSource
     from robustill.types import Images, Labels
 
 NOTE_SECONDS = 60.0
@@ -70,20 +70,21 @@ class Bar:
 class Watched:
     """Batches that advance a bar by ``amount`` each time the loop comes back for the next one.
 
-    An epoch's second pass (BatchNorm's, for an average of weights) does not count.
+    Each batch of each epoch counts once: not again when a run resumed inside an epoch, BatchNorm for an average of
+    weights, or steps that are repeated, pass over it.
     """
 
     def __init__(self, source: EpochSource, bar: Bar, amount: float) -> None:
         self._source, self._bar, self._amount = source, bar, amount
-        self._last = 0
+        self._last = (0, 0)
 
     def __len__(self) -> int:
         return len(self._source)
 
     def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
         batches: Iterable[tuple[Images, Labels]] = self._source.epoch(number)
-        amount = self._amount if number > self._last else 0
-        self._last = number
-        for batch in batches:
+        for step, batch in enumerate(batches):
             yield batch
-            self._bar.advance(amount)
+            if (number, step) > self._last:
+                self._last = (number, step)
+                self._bar.advance(self._amount)

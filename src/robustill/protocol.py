@@ -29,13 +29,10 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
         ("loss", "one value an image, KL summed over classes; mean over the batch; logits, softmax and KL in float32"),
         ("BatchNorm", _batch_norm(setting)),
         ("optimizer", f"{in_full(run.optimizer)}; {in_full(run.schedule)}; weight average: {average}{_extras(run)}"),
-        ("length", f"{run.epochs} epochs of {len(setting.batches)} steps, batch {run.batch_size}"),
+        ("length", f"{run.epochs} epochs of {len(setting.batches)} steps, batch {run.batch_size}{_parts(setting)}"),
         ("augmentation", in_full(run.augmentation)),
         ("selection", _selection(setting)),
-        (
-            "precision",
-            f"{run.precision} on {run.device}, CPU threads: {torch.get_num_threads()}; evaluation in float32",
-        ),
+        ("precision", _precision(setting)),
         ("cost", _cost(setting)),
         ("seed", str(run.seed)),
     ]
@@ -93,6 +90,17 @@ def _batch_norm(setting: Setting) -> str:
     return f"student in train mode in the outer step, one batch a forward, in the order {order}"
 
 
+def _parts(setting: Setting) -> str:
+    """How a batch is divided, and whose statistics BatchNorm takes."""
+    run, processes = setting.run, setting.team.size
+    texts = [f"divided among {processes} processes"] if processes > 1 else []
+    texts += [f"in {run.accumulate} parts one after the other"] if run.accumulate > 1 else []
+    if not texts:
+        return ""
+    whose = "of the processes together" if run.sync_batch_norm or processes == 1 else "of each process for itself"
+    return f" {', '.join(texts)}; BatchNorm's statistics are {whose}{', part by part' if run.accumulate > 1 else ''}"
+
+
 def _order(points: Sequence[float], step: str = "δ") -> str:
     return ", ".join("x" if c == 0 else "x'" if c == 1 and step == "δ" else f"x{c:+g}{step}" for c in points)
 
@@ -105,10 +113,18 @@ def _attack(setting: Setting) -> str:
     return f"{in_full(attack)}, from {in_full(start)}, student in {method.attack_mode} mode"
 
 
+def _precision(setting: Setting) -> str:
+    run, compiled = setting.run, "; networks compiled" if setting.run.compile else ""
+    trained = "float32 (TF32 in convolutions)" if (run.precision, run.device) == ("float32", "cuda") else run.precision
+    text = f"{trained} on {run.device}, CPU threads: {torch.get_num_threads()}; evaluation in float32"
+    return text + (f"; {setting.uncompiled}" if setting.uncompiled else compiled)
+
+
 def _extras(run: Run) -> str:
     texts = [f"weight perturbation: {in_full(run.perturbation)}"] if run.perturbation else []
     texts += [f"label smoothing {run.label_smoothing:g}"] if run.label_smoothing else []
     texts += [f"gradients clipped to norm {run.clip:g}"] if run.clip is not None else []
+    texts += [f"steps that are not finite skipped, up to {run.skip_nonfinite}"] if run.skip_nonfinite else []
     return "".join(f"; {text}" for text in texts)
 
 

@@ -8,22 +8,33 @@ from functools import cache
 from typing import Any, get_type_hints
 
 import yaml
-from beartype.door import is_bearable
 
 from robustill.attacks import PGD, Attack, Linf
 from robustill.component import Component
 from robustill.data.augmentation import Augmentation, CropFlip
-from robustill.expression import NUMBERS_TOO, parse
+from robustill.expression import fits, parse
+from robustill.limits import EPOCHS, IMAGES, SEED, require_between
 from robustill.methods.pgd_at import PGDAT
 from robustill.models.architecture import Architecture
 from robustill.models.create import resolve
 from robustill.objectives.base import Method
+from robustill.recipes.paper import cells
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
 from robustill.training.optimizers import SGD
 from robustill.training.precision import Precision
 from robustill.training.schedules import OneCycle, Schedule
-from robustill.wording import in_words, unknown_setting
+from robustill.wording import brief, in_words, unknown_setting
+
+RANGES = {
+    "epochs": (1, EPOCHS),
+    "batch_size": (1, IMAGES),
+    "accumulate": (1, IMAGES),
+    "validation": (0, IMAGES),
+    "seed": (0, SEED),
+    "skip_nonfinite": (0, IMAGES),
+}
+"""The smallest and the largest that a whole number of a run may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,19 +57,28 @@ class Run:
         method: what is trained, an expression (robustill list methods).
         attack: how training searches the budget.
         epochs: passes over the training images.
-        batch_size: images a step; the last, smaller batch of an epoch is kept.
+        batch_size: images a step, of all processes together; the last, smaller batch of an epoch is kept.
+        accumulate: in how many parts a process goes through its images of a batch, one after the other, where memory is
+            short. BatchNorm's statistics are of a part.
+        sync_batch_norm: whether BatchNorm's statistics are those of the images of all processes; otherwise of those of
+            each process. Needs GPUs.
         optimizer: learning rate, momentum, weight decay.
         schedule: of the learning rate.
         average: of the weights, EMA(), SWA() or null; validated and saved in the student's place.
         perturbation: of the weights at which the gradient is taken, AWP() or null.
         label_smoothing: the share of the labels' weight that the loss spreads over all classes, in [0, 1).
         clip: the largest norm of the gradient of all parameters together; null for no limit.
+        skip_nonfinite: how many steps with a loss or gradient that is not finite are left out, before one stops the
+            run.
         augmentation: random changes of the training images.
         validation: how many training images are held out to choose the best epoch by their robust accuracy.
         precision: of training: auto takes bfloat16 where the hardware has it. Evaluation is always float32.
+        compile: whether PyTorch compiles student and teacher (torch.compile), which takes a minute or more and pays on
+            GPUs. Numbers are the same up to rounding, and so is a run that is resumed.
         device: auto, cpu or cuda.
         threads: CPU threads; null takes the number that computes fastest now, and writes it down: a run repeats bit for
             bit on as many.
+        checkpoint_minutes: how often a state to resume from is saved inside an epoch; null only saves at its end.
         recipe: the name of the recipe that these settings began with; the published numbers of one of the paper's are
             written beside the run's.
         seed: of the initial weights, the order, the augmentation and the attack.
@@ -78,30 +98,41 @@ class Run:
     attack: Attack = PGD(budget=Linf(8 / 255), steps=10, step_size=2 / 255)
     epochs: int = 30
     batch_size: int = 128
+    accumulate: int = 1
+    sync_batch_norm: bool = False
     optimizer: SGD = SGD()
     schedule: Schedule = OneCycle()
     average: Average | None = None
     perturbation: AWP | None = None
     label_smoothing: float = 0.0
     clip: float | None = None
+    skip_nonfinite: int = 0
     augmentation: Augmentation = CropFlip()
     validation: int = 1000
     precision: Precision = "auto"
+    compile: bool = False
     device: str = "auto"
     threads: int | None = None
+    checkpoint_minutes: float | None = 10.0
     recipe: str | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("validation", 0), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} must be at least {least}. Found: {getattr(self, name)}.")
+        for name, (least, most) in RANGES.items():
+            require_between(name, getattr(self, name), least, most)
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing must be in [0, 1). Found: {self.label_smoothing}.")
         if not 0 < self.extra_ratio < 1:
             raise ValueError(f"extra_ratio must be in (0, 1), the share of a batch. Found: {self.extra_ratio}.")
         if self.clip is not None and not 0 < self.clip < float("inf"):
             raise ValueError(f"clip must be a positive norm, or null for no limit. Found: {self.clip}.")
+        if self.recipe is not None and self.recipe not in cells():
+            raise ValueError(f"recipe must name a cell of the paper's tables, or be null. Found: {brief(self.recipe)}.")
+        if self.checkpoint_minutes is not None and not 0 < self.checkpoint_minutes < float("inf"):
+            raise ValueError(
+                "checkpoint_minutes must be a positive number of minutes, or null to save after epochs only. "
+                f"Found: {self.checkpoint_minutes}."
+            )
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, Any]) -> Run:
@@ -127,8 +158,8 @@ class Run:
                 f"{' and '.join(missing)} must be given, for example --student 'ResNet(depth=18, width=16)'."
             )
         for name, value in values.items():
-            if not is_bearable(value, hints[name], conf=NUMBERS_TOO):
-                raise ValueError(f"{name} must be {in_words(hints[name])}. Found: {value!r}.")
+            if not fits(value, hints[name]):
+                raise ValueError(f"{name} must be {in_words(hints[name])}. Found: {brief(value)}.")
         return cls(**values)
 
     @property

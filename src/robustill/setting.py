@@ -7,23 +7,32 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import nn
 
 from robustill.cost import Cost, cost, forward_macs
 from robustill.data import Batches, Dataset, Extra, hold_out, load, load_extra, place
-from robustill.data.batches import in_order
+from robustill.data.batches import Share, in_order
 from robustill.data.split import Split
+from robustill.limits import THREADS, require_between
 from robustill.models import Classifier, create_model
 from robustill.run import Run
 from robustill.teachers import check_fits, load_teacher
+from robustill.team import ALONE, Team, here
+from robustill.torchrun import local_size
 from robustill.training import choose_precision
 from robustill.training.allocation import keep_freed_memory
+from robustill.training.compilation import compile_networks
 from robustill.training.threads import choose_threads
 from robustill.types import Images
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A prepared run. ``run`` is resolved: nothing in it is "auto"."""
+    """A prepared run. ``run`` is resolved: nothing in it is "auto".
+
+    Attributes:
+        uncompiled: why the networks are not compiled although that was asked for, in words.
+    """
 
     run: Run
     dataset: Dataset
@@ -32,6 +41,8 @@ class Setting:
     student: Classifier
     teacher: Classifier | None
     natural_teacher: Classifier | None = None
+    team: Team = ALONE
+    uncompiled: str = ""
 
     @property
     def held_out(self) -> int:
@@ -82,8 +93,11 @@ class Setting:
             "perturbation": run.perturbation,
             "label_smoothing": run.label_smoothing,
             "clip": run.clip,
+            "skip_nonfinite": run.skip_nonfinite,
             "precision": run.precision,
             "seed": run.seed,
+            "accumulate": run.accumulate,
+            "team": self.team,
         }
 
     @property
@@ -92,35 +106,74 @@ class Setting:
 
 
 def prepare(run: Run) -> Setting:
-    """Loads and checks everything that a run names.
+    """Loads and checks everything that a run names; in a team, each process for itself.
 
     Raises:
         ValueError: data, teacher or device are not to be had, or do not fit each other.
     """
-    device = choose_device(run.device)
-    threads = choose_threads() if run.threads is None else run.threads
+    device, team = choose_device(run.device), here()
+    threads = team.same(choose_threads()) if run.threads is None else run.threads
     use_threads(threads)  # before the first number is computed: sums depend on it
     keep_freed_memory()
     run = replace(run, device=device.type, threads=threads, precision=choose_precision(run.precision, device))
-    dataset = load(run.data, image_size=run.image_size, channels=run.channels, stream=run.stream, device=device)
-    training, validation = _divide(dataset, run)
-    extra = _extra(run, dataset, device) if run.extra else None
-    teacher, natural_teacher = _teachers(run, dataset)
+    with team.one_first():
+        dataset = load(run.data, image_size=run.image_size, channels=run.channels, stream=run.stream, device=device)
+        training, validation = _divide(dataset, run)
+        extra = _extra(run, dataset, device) if run.extra else None
+        teacher, natural_teacher = _teachers(run, dataset)
+    batches = Batches(
+        training.to(device),
+        batch_size=run.batch_size,
+        seed=run.seed,
+        augmentation=run.augmentation,
+        extra=extra,
+        share=Share(team.rank, team.size),
+    )
+    check_shares(run, team, batches)
     mean, std = dataset.channel_statistics() if run.normalize else (None, None)
     with torch.random.fork_rng():
         torch.manual_seed(run.seed)
         student = create_model(run.student, dataset.num_classes, in_channels=dataset.channels, mean=mean, std=std)
-    return Setting(
+    if run.sync_batch_norm:
+        student = nn.SyncBatchNorm.convert_sync_batchnorm(student)
+    setting = Setting(
         run=run,
         dataset=dataset,
-        batches=Batches(
-            training.to(device), batch_size=run.batch_size, seed=run.seed, augmentation=run.augmentation, extra=extra
-        ),
+        batches=batches,
         validation=validation.to(device) if validation else None,
         student=_placed(student, device),
         teacher=_placed(teacher, device) if teacher else None,
         natural_teacher=_placed(natural_teacher, device) if natural_teacher else None,
+        team=team,
     )
+    return _compiled(setting) if run.compile else setting
+
+
+def _compiled(setting: Setting) -> Setting:
+    networks = (setting.student, setting.teacher, setting.natural_teacher)
+    problem = compile_networks([network for network in networks if network is not None], setting.device)
+    return replace(setting, run=replace(setting.run, compile=not problem), uncompiled=problem)
+
+
+def check_shares(run: Run, team: Team, batches: Batches) -> None:
+    """Refuses batches that do not go round, and synchronised BatchNorm where it cannot be."""
+    smallest = team.size * run.accumulate
+    if run.batch_size < smallest:
+        raise ValueError(
+            f"batch_size must be at least {smallest}, an image for each of {run.accumulate} parts (accumulate) in "
+            f"{team.size} processes. Found: {run.batch_size}."
+        )
+    if run.sync_batch_norm and team.size > 1:
+        if run.device != "cuda":
+            raise ValueError(
+                "sync_batch_norm in several processes needs a GPU for each: PyTorch synchronises it on GPUs only. "
+                f"Found: device={run.device}. Leave it out, or run in one process."
+            )
+        if batches.smallest < smallest:
+            raise ValueError(
+                f"sync_batch_norm needs an image for every process in every part of a batch, {smallest} in all. Found: "
+                f"{batches.smallest} images in the last batch of an epoch. Give another batch_size."
+            )
 
 
 def _placed(network: Classifier, device: torch.device) -> Classifier:
@@ -131,18 +184,27 @@ def _placed(network: Classifier, device: torch.device) -> Classifier:
 def use_threads(threads: int | None) -> None:
     """Lets PyTorch compute on so many CPU threads; None leaves its choice."""
     if threads is not None:
-        if threads < 1:
-            raise ValueError(f"threads must be at least 1. Found: {threads}.")
+        require_between("threads", threads, 1, THREADS)
         torch.set_num_threads(threads)
 
 
 def choose_device(wanted: str) -> torch.device:
     """The device that "auto", "cpu" or "cuda" means here."""
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
     if wanted not in ("cpu", "cuda") or (wanted == "cuda" and not torch.cuda.is_available()):
         raise ValueError(f"device must be auto, cpu or, where PyTorch finds one, cuda. Found: {wanted}.")
-    return torch.device(wanted)
+    return _own_gpu() if wanted == "cuda" else torch.device(wanted)
+
+
+def _own_gpu() -> torch.device:
+    """The GPU of this process, which is the current one."""
+    if local_size() > torch.cuda.device_count():
+        raise ValueError(
+            f"Each process needs a GPU of its own. Found: {local_size()} processes on this machine, with "
+            f"{torch.cuda.device_count()} GPUs. Give torchrun --nproc-per-node gpu, or robustill --device cpu."
+        )
+    return torch.device("cuda")
 
 
 def _divide(dataset: Dataset, run: Run) -> tuple[Split, Split | None]:

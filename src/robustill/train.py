@@ -1,10 +1,15 @@
-"""Conducting a run: everything is checked before a file is written, and nothing is lost after."""
+"""Conducting a run: everything is checked before a file is written, and nothing is lost after.
+
+In a team every process does all of this but one thing: the first one alone looks into the directory and writes there.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+import time
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +26,11 @@ from robustill.recipes import read_recipe
 from robustill.results import RunDirectory
 from robustill.run import Run
 from robustill.setting import Setting, prepare
-from robustill.training import Epoch, fit
+from robustill.team import here
+from robustill.torchrun import launch, launched
+from robustill.training import Epoch, NonFinite, State, fit
 from robustill.training.checkpoint import read_state, save_state
+from robustill.training.failure import save_failure
 from robustill.validation import validate
 
 PROFILED_STEPS = 5
@@ -43,14 +51,15 @@ def train(
     Raises:
         ValueError: a setting does not fit another, or the directory is taken. Nothing has been written then.
     """
-    check_free(directory, overwrite=overwrite)
+    team = here()
+    team.led(lambda: check_free(directory, overwrite=overwrite))
     setting = prepare(run)
     # Whole steps, so that what cannot be trained fails before a file is written
     found = profile(setting, PROFILED_STEPS if profiled else 1)
-    target = begin(setting, directory)
+    target = team.led(lambda: begin(setting, directory))
     console = console or Console(quiet=True)
     announce(target, found, len(setting.batches) * run.epochs, console)
-    if profiled:
+    if profiled and team.leads:
         write_json(target.profile_file, found.to_json())
         console.print(str(found), markup=False, highlight=False)
     with Bar(run.epochs * work_per_epoch(setting), console) as bar:
@@ -60,15 +69,13 @@ def train(
 
 
 def resume(directory: Path, *, console: Console | None = None) -> RunDirectory:
-    """Continues an interrupted run after its last finished epoch, as if it had never stopped.
+    """Continues an interrupted run from its last state, as if it had never stopped.
 
     Raises:
         ValueError: there is no run, or its checkpoint cannot be read.
     """
     target = RunDirectory(directory)
-    if not target.settings_file.is_file():
-        raise ValueError(f"--resume needs the directory of a run. Found: {directory}, which holds no run.yaml.")
-    setting = prepare(read_run(target.settings_file))
+    setting = prepare(here().led(lambda: _begun(target)))
     console = console or Console(quiet=True)
     with Bar(setting.run.epochs * work_per_epoch(setting), console) as bar:
         bar.stage("training")
@@ -77,13 +84,27 @@ def resume(directory: Path, *, console: Console | None = None) -> RunDirectory:
 
 
 def complete(run: Run, directory: Path, *, console: Console | None = None) -> RunDirectory:
-    """Trains a run that may have been begun before: from the start, from its last epoch, or not at all if it is done.
+    """Trains a run that may have been begun before: from the start, from its last state, or not at all if it is done.
 
     Raises:
         ValueError: as :func:`train` and :func:`resume`.
     """
     begun = RunDirectory(directory).settings_file.is_file()
     return resume(directory, console=console) if begun else train(run, directory, console=console)
+
+
+def restarted(directory: Path) -> bool:
+    """Whether this process was started anew by the call of torchrun that began the run in a directory."""
+    if not launched():
+        return False
+    made, asked = RunDirectory(directory).environment(), (launch(), environment()["command"])
+    return here().led(lambda: (made.get("launch"), made.get("command")) == asked)
+
+
+def _begun(target: RunDirectory) -> Run:
+    if not target.settings_file.is_file():
+        raise ValueError(f"--resume needs the directory of a run. Found: {target.path}, which holds no run.yaml.")
+    return read_run(target.settings_file)
 
 
 def check_free(directory: Path, *, overwrite: bool, mark: str = "run.yaml") -> None:
@@ -114,7 +135,7 @@ def begin(setting: Setting, directory: Path) -> RunDirectory:
     shutil.rmtree(staged, ignore_errors=True)
     try:
         write_text(RunDirectory(staged).settings_file, setting.run.to_yaml())
-        write_json(staged / "environment.json", environment())
+        write_json(staged / "environment.json", environment() | _processes())
         write_json(staged / "protocol.json", rows)
         if directory.exists():
             shutil.rmtree(directory)
@@ -123,6 +144,11 @@ def begin(setting: Setting, directory: Path) -> RunDirectory:
         error.filename = str(directory)  # what the user named
         raise
     return RunDirectory(directory)
+
+
+def _processes() -> dict[str, Any]:
+    """What torchrun started, where it did."""
+    return {"processes": here().size, "launch": launch()} if launched() else {}
 
 
 def read_run(file: Path) -> Run:
@@ -152,11 +178,14 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
     """Trains from the last checkpoint in ``target``, or from the start, to the last epoch.
 
     After each epoch: the weights in last/ and, where it is the best so far, in best/, then the row of metrics, then the
-    state. A run killed in between repeats that epoch, and writes the same again.
+    state. A run killed in between repeats that epoch, and writes the same again. Inside an epoch the state alone is
+    saved, as often as the run says.
+
+    Raises:
+        FloatingPointError: a loss or gradient is not finite; the batch and the state of before are in ``target``.
     """
-    run = setting.run
-    remove_leftovers(target.checkpoints)
-    saved, damaged = read_state(target.checkpoints, ("rows", "fit"))
+    run, team = setting.run, setting.team
+    saved, damaged = team.led(lambda: _last_state(target))
     if damaged:
         console.print(
             f"Damaged: {', '.join(map(str, damaged))}. The run goes on from the state before.", soft_wrap=True
@@ -164,6 +193,18 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
     rows: list[dict[str, Any]] = saved["rows"] if saved else []
     for _ in rows:
         bar.advance(work_per_epoch(setting))
+    last_saved = time.monotonic()
+
+    def keep(state: State) -> None:
+        nonlocal last_saved
+        if team.leads:
+            save_state(target.checkpoints, {"rows": rows, "fit": state.state_dict()}, state.epoch, state.step)
+        last_saved = time.monotonic()
+
+    def keep_if_due(state: State) -> None:
+        if run.checkpoint_minutes is not None and time.monotonic() - last_saved >= 60 * run.checkpoint_minutes:
+            keep(state)
+
     epochs = fit(
         setting.student,
         setting.teacher,
@@ -171,18 +212,44 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
         epochs=run.epochs,
         average=run.average,
         resume=saved["fit"] if saved else None,
+        between=keep_if_due,
         **setting.fit_options,
     )
-    for epoch in epochs:
-        row = _row(setting, epoch, rows)
-        rows.append(row)
-        names = ("last", "best") if row["best"] else ("last",)
-        for name in names:
-            notes = {"classes": setting.dataset.classes, "epoch": epoch.number, "method": repr(run.method)}
-            save_model(target.checkpoint(name), epoch.model, extra=notes)
-        write_text(target.metrics_file, "".join(json.dumps(r) + "\n" for r in rows))
-        save_state(target.checkpoints, {"rows": rows, "fit": epoch.state.state_dict()}, epoch.number)
-        console.print(_sentence(row, run.epochs), highlight=False)
+    try:
+        for epoch in epochs:
+            row = _row(setting, epoch, rows)
+            rows.append(row)
+            if team.leads:
+                _write(setting, target, epoch, rows)
+            keep(epoch.state)
+            console.print(_sentence(row, run.epochs), highlight=False)
+    except NonFinite as failure:
+        keep(failure.state)
+        written = team.led(partial(save_failure, target.path, failure))
+        raise FloatingPointError(
+            f"{failure} Its batch is in {written}; the state of before is kept: change "
+            f"{target.settings_file}, and continue with robustill train --resume {target.path}."
+        ) from failure
+
+
+def _last_state(target: RunDirectory) -> tuple[dict[str, Any] | None, list[Path]]:
+    remove_leftovers(target.checkpoints)
+    saved, damaged = read_state(target.checkpoints, ("rows", "fit"))
+    if saved:
+        _write_rows(target, saved["rows"])  # whatever has become of them since
+    return saved, damaged
+
+
+def _write(setting: Setting, target: RunDirectory, epoch: Epoch, rows: list[dict[str, Any]]) -> None:
+    """The weights of an epoch, and the rows up to it."""
+    notes = {"classes": setting.dataset.classes, "epoch": epoch.number, "method": repr(setting.run.method)}
+    for name in ("last", "best") if rows[-1]["best"] else ("last",):
+        save_model(target.checkpoint(name), epoch.model, extra=notes)
+    _write_rows(target, rows)
+
+
+def _write_rows(target: RunDirectory, rows: list[dict[str, Any]]) -> None:
+    write_text(target.metrics_file, "".join(json.dumps(r) + "\n" for r in rows))
 
 
 def work_per_epoch(setting: Setting) -> float:
@@ -197,6 +264,8 @@ def _row(setting: Setting, epoch: Epoch, rows: list[dict[str, Any]]) -> dict[str
         "learning_rate": epoch.learning_rate,
         "seconds": round(epoch.seconds, 3),
     }
+    if setting.run.skip_nonfinite:
+        row["skipped"] = epoch.skipped
     measured = validate(setting, epoch.model)
     best = not measured or all(measured["validation_robust"] > earlier["validation_robust"] for earlier in rows)
     return row | measured | {"best": best}
@@ -205,4 +274,5 @@ def _row(setting: Setting, epoch: Epoch, rows: list[dict[str, Any]]) -> dict[str
 def _sentence(row: dict[str, Any], epochs: int) -> str:
     robust = f", validation robust {row['validation_robust']:.1%}" if "validation_robust" in row else ""
     best = " (best)" if row["best"] and robust else ""
-    return f"epoch {row['epoch']:>3}/{epochs}: loss {row['loss']:.4f}{robust}{best}, {row['seconds']:.1f} s"
+    skipped = f", {row['skipped']} of its steps skipped" if row.get("skipped") else ""
+    return f"epoch {row['epoch']:>3}/{epochs}: loss {row['loss']:.4f}{robust}{best}, {row['seconds']:.1f} s{skipped}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from robustill.attacks import PGD, Attack, Clean, Linf
-from robustill.data import generator, in_order
-from robustill.evaluation import correct_under, remainder_proportion
+from robustill.attacks import PGD, Adversary, Attack, Clean, Linf
+from robustill.data import Split, generator, in_order
+from robustill.evaluation import Shard, Under, remainder_proportion, sweep
 from robustill.setting import Setting
 
 REMAINDER_IMAGES = 256
@@ -24,13 +24,21 @@ def validate(setting: Setting, student: nn.Module) -> dict[str, float]:
         return {}
     attack = validation_attack(run.attack)
     shares = {
-        name: float(correct_under(student, held_out, adversary, seed=run.seed).double().mean())
+        name: correct(setting, student, held_out, adversary) / len(held_out)
         for name, adversary in (("validation_robust", attack), ("validation_clean", Clean()))
     }
     x, _ = next(in_order(held_out, REMAINDER_IMAGES))
     budget = getattr(attack, "budget", Linf(8 / 255))
     noise = budget.uniform(x, generator(run.seed, "linearity", device=x.device))
     return shares | {"remainder": float(remainder_proportion(student, x, noise).mean())}
+
+
+def correct(setting: Setting, student: nn.Module, held_out: Split, adversary: Adversary) -> int:
+    """How many images withstand; in a team each process attacks its share of the batches."""
+    team = setting.team
+    own = Shard(team.rank + 1, team.size)
+    found = sweep(student, held_out, Under("", adversary), seed=setting.run.seed, shard=own)
+    return team.total(int(found["correct_"].sum()) if found else 0)
 
 
 def validation_attack(attack: Attack) -> Attack:

@@ -30,7 +30,7 @@ def test_reference_and_ours_compute_the_same_loss(name: str) -> None:
     teacher = conv_net(seed=1, width=6, scale=5).double().eval()
     expected = PUBLISHED[name].loss(theirs, teacher, x, y, attack, seed=5)
     noise = torch.Generator().manual_seed(5)
-    loss = descend(ours, teacher, x, y, method=PUBLISHED[name].method, attack=attack, generator=noise)
+    loss = descend(ours, teacher, x, y, method=PUBLISHED[name].method, attack=attack, generator=noise).loss
     torch.testing.assert_close(loss, expected.detach(), rtol=1e-6, atol=0)
 
 

@@ -109,7 +109,7 @@ def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     verb_that(monkeypatch, KeyboardInterrupt())
     assert main(["train"]) == 130
-    assert "Interrupted. A run goes on after its last finished epoch with: robustill train --resume" in (
+    assert "Interrupted. A run goes on from its last checkpoint with: robustill train --resume" in (
         capsys.readouterr().err
     )
 
@@ -117,7 +117,7 @@ def test_an_interruption_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, caps
 def test_a_termination_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     verb_that(monkeypatch, Terminated())
     assert main(["train"]) == 143
-    assert "Terminated. A run goes on after its last finished epoch with" in capsys.readouterr().err
+    assert "Terminated. A run goes on from its last checkpoint with" in capsys.readouterr().err
 
 
 def test_a_scheduler_that_terminates_the_real_command() -> None:
@@ -147,7 +147,9 @@ def test_too_little_memory(
     verb_that(monkeypatch, error)
     assert main(["train"]) == 2
     said = capsys.readouterr().err
-    assert "not enough memory. Take a smaller --batch_size. A run goes on after its last finished epoch" in said
+    assert (
+        "not enough memory. Take a smaller batch, network or image size. A run goes on from its last checkpoint" in said
+    )
 
 
 def test_another_error_of_pytorch_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +162,7 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
     verb_that(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "runs/one/metrics.jsonl"))
     assert main(["train"]) == 2
     said = capsys.readouterr().err
-    assert "runs/one/metrics.jsonl: No space left on device. A run goes on after its last finished epoch with" in said
+    assert "runs/one/metrics.jsonl: No space left on device. A run goes on from its last checkpoint with" in said
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, 0), (None, 0), (3, 3)])

@@ -243,3 +243,22 @@ def test_a_plan_is_what_is_measured() -> None:
     made = plan(ADVERSARIES, {"pgd20": [0.1]}, conv_net(seed=2, classes=4), [Under("more", Clean())])
     assert [one.name for one in made] == ["clean", "pgd20", "more", "agreement"]
     assert [type(one).__name__ for one in made] == ["Under", "Curve", "Under", "Agreement"]
+
+
+def test_multiplies_as_float32_and_leaves_the_setting_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU would round to TF32: its convolutions by PyTorch's default, its products where somebody asked for it."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    before, seen = torch.get_float32_matmul_precision(), set()
+    network = conv_net(scale=5).eval()
+
+    def look(*_: object) -> None:
+        seen.add((torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32))
+
+    network.register_forward_pre_hook(look)
+    torch.set_float32_matmul_precision("high")
+    try:
+        evaluate(network, split(), adversaries={"clean": Clean()})
+        assert seen == {("highest", False)}
+        assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("high", True)
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -99,7 +99,7 @@ def test_awp_takes_the_gradient_where_its_code_does(rate: float) -> None:
     method = TRADES()
     loss = descend(
         ours, None, x, y, method=method, attack=ATTACK, perturbation=AWP(gamma=0.05), generator=generator(0, "here")
-    )
+    ).loss
     line = method.attacked(theirs, None, x, y, attack=ATTACK, generator=generator(0, "here"))
     assert line.x_adv is not None
     proxy_perturbation(theirs, x, line.x_adv, y, 0.05, rate)
@@ -133,7 +133,7 @@ def test_awp_raises_every_loss_and_leaves_the_weights_in_every_bit(method: Metho
             natural_teacher=natural,
             perturbation=perturbation,
             generator=generator(0, "here"),
-        )
+        ).loss
 
     plain = loss(None)
     buffers = [buffer.clone() for buffer in student.buffers()]
@@ -159,7 +159,7 @@ def test_awp_perturbs_what_autocast_multiplies() -> None:
             perturbation=perturbation,
             precision="bfloat16",
             generator=generator(0, "here"),
-        )
+        ).loss
         for perturbation in (None, AWP(gamma=0.2))
     ]
     assert losses[1] > losses[0] + 0.05
@@ -179,7 +179,7 @@ def test_awp_waits_for_its_beginning() -> None:
             perturbation=perturbation,
             progress=progress,
             generator=generator(0, "here"),
-        )
+        ).loss
 
     assert loss(AWP(begin=0.05), 0.05) == loss(None, 0.05)
     assert loss(AWP(begin=0.05), 0.06) > loss(None, 0.06)
@@ -192,7 +192,7 @@ def test_awp_with_a_layer_without_gradient_does_not_divide_by_zero() -> None:
         nn.init.zeros_(layer.weight)
     loss = descend(
         student, None, images(3, 3, 6, 6), labels(3, 10), method=PGDAT(), attack=ATTACK, perturbation=AWP(gamma=0.5)
-    )
+    ).loss
     assert loss.isfinite() and all(p.isfinite().all() for p in student.parameters())
 
 

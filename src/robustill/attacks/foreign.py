@@ -59,10 +59,16 @@ class Foreign(Adversary):
     name: str
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, *, generator: Generator | None = None) -> Images:
-        """Raises ValueError where the function returns anything but images of the shape that it was given."""
+        """Raises ValueError where the function cannot be called, or returns anything but images of their shape."""
         x = x.detach()
         with untouched(model, _seed(generator)):
-            found = self.function(model, x.clone(), y.clone())
+            try:
+                found = self.function(model, x.clone(), y.clone())
+            except (TypeError, AttributeError) as error:
+                raise ValueError(
+                    f"{self.name} must take (model, x, y), a network, images in [0, 1] and labels. Found: it fails "
+                    f"({type(error).__name__}: {error}). ROBUSTILL_TRACEBACK=1 shows where."
+                ) from error
         if not isinstance(found, Tensor) or found.shape != x.shape or not found.is_floating_point():
             raise ValueError(
                 f"{self.name} must return images as floats, in a tensor of the shape {tuple(x.shape)}. "

@@ -14,6 +14,7 @@ from robustill.attacks.base import Attack, Loss, gradient_of
 from robustill.attacks.budgets import Budget
 from robustill.attacks.starts import Start, Uniform
 from robustill.component import write
+from robustill.limits import require_steps
 from robustill.types import Images
 
 
@@ -35,8 +36,7 @@ class PGD(Attack):
     start: Start | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"PGD requires at least 1 step. Found: steps={self.steps}.")
+        require_steps("PGD", self.steps)
         if not 0 < self.step_size <= 2 * self.budget.radius:
             raise ValueError(
                 f"PGD requires a positive step_size of at most the ball's diameter, {write(2 * self.budget.radius)}. "

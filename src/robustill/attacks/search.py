@@ -17,7 +17,7 @@ Search = Callable[[Rows], tuple[Images, Mask]]
 """Attacks the images of these rows; gives the images it found and which of them the model gets wrong."""
 
 
-PORTION = 64
+PORTION = 128
 """On a CPU networks see at most so many images at once: the feature maps of more leave its caches."""
 
 

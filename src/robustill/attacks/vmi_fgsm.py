@@ -19,6 +19,7 @@ from robustill.attacks.budgets import Budget
 from robustill.attacks.search import column
 from robustill.attacks.starts import Start
 from robustill.component import write
+from robustill.limits import require_steps
 from robustill.types import Images
 
 
@@ -44,11 +45,9 @@ class VMIFGSM(Attack):
     step_size: float | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.samples < 0:
-            raise ValueError(
-                "VMIFGSM requires at least 1 step and no negative number of samples. "
-                f"Found: steps={self.steps}, samples={self.samples}."
-            )
+        require_steps("VMIFGSM", self.steps)
+        if self.samples < 0:
+            raise ValueError(f"VMIFGSM requires no negative number of samples. Found: samples={self.samples}.")
         if not (0 < self.beta < float("inf") and 0 <= self.momentum < float("inf")):
             raise ValueError(
                 "VMIFGSM requires a positive beta and a momentum of at least 0, both finite. "

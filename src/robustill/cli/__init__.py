@@ -17,11 +17,14 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import robustill
+from robustill.torchrun import cause, consequence, lost_touch, one_voice, print_error, size
+from robustill.wording import in_a_line
 
 VERBS = {
     "demo": "distil two small students on embedded images, with and without IGDM, and show what came out",
     "train": "train a student, or a teacher, by a recipe or by flags",
     "evaluate": "measure a run or a checkpoint: clean and robust accuracy, agreement with the teacher",
+    "reproduce": "make the paper's tables and figures, at a scale for two CPU cores or for GPUs",
     "sweep": "train and measure many runs from one file, here or on a Ray cluster",
     "teacher": "check a teacher against what is known of it, before hours are spent on it",
     "data": "check a set of images: counts, classes, sizes, broken files, duplicates",
@@ -33,11 +36,13 @@ VERBS = {
 }
 
 ADVICE = {
-    "train": "A run goes on after its last finished epoch with: robustill train --resume DIRECTORY",
+    "train": "A run goes on from its last checkpoint with: robustill train --resume DIRECTORY",
     "evaluate": "The same command goes on after its last finished batch.",
 }
 """How to go on after an interruption."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
+TOGETHER = ("train", "evaluate")
+"""The verbs that several processes of torchrun do together."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,14 +59,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nearest = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f" Did you mean {nearest[0]}?" if nearest else ""
         return _fail("robustill", f"The verb must be one of {', '.join(VERBS)}. Found: {verb!r}.{hint}")
+    if size() > 1 and verb not in TOGETHER:
+        return _fail(
+            f"robustill {verb}", f"torchrun is for {' and '.join(TOGETHER)}. Leave it out: this is one process."
+        )
     if threading.current_thread() is threading.main_thread():  # nobody else may listen
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        return int(import_module(f"robustill.cli.{verb}").main(words[1:]) or 0)
+        with one_voice():
+            return int(import_module(f"robustill.cli.{verb}").main(words[1:]) or 0)
     except SystemExit as end:  # --help and --print_config have said what there is to say
         return int(end.code or 0)
     except (KeyboardInterrupt, Terminated) as end:
-        print(f"\n{'Terminated' if isinstance(end, Terminated) else 'Interrupted'}. {_advice(verb)}", file=sys.stderr)
+        word = "Terminated" if isinstance(end, Terminated) else "Interrupted"
+        print_error(consequence(f"\n{word}.", _advice(verb)))
         return 143 if isinstance(end, Terminated) else 130
     except BrokenPipeError:  # the reader of a pipe has gone, as in `robustill list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -71,9 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _fail(f"robustill {verb}", _sentence(error, verb))
     except (MemoryError, RuntimeError) as error:  # PyTorch has no other name for a CPU that is out of memory
-        if os.environ.get("ROBUSTILL_TRACEBACK") or not _out_of_memory(error):
+        if os.environ.get("ROBUSTILL_TRACEBACK"):
             raise
-        smaller = "Take a smaller --batch_size."
+        if lost_touch(error):
+            print_error(consequence("The processes lost touch.", _advice(verb)))
+            return 1
+        if not _out_of_memory(error):
+            raise
+        smaller = "Take a smaller batch, network or image size."
         return _fail(f"robustill {verb}", f"There is not enough memory. {smaller} {_advice(verb)}")
 
 
@@ -108,10 +124,10 @@ def _sentence(error: Exception, verb: str) -> str:
     """The error's own words, or, where the system refused a file, which file and why."""
     if isinstance(error, OSError) and error.strerror:
         sentence = f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-        return f"{sentence} {_advice(verb)}" if error.errno in FULL else sentence
-    return " ".join(str(error).split())
+        return in_a_line(f"{sentence} {_advice(verb)}" if error.errno in FULL else sentence)
+    return in_a_line(str(error))
 
 
 def _fail(program: str, sentence: str) -> int:
-    print(f"{program}: error: {sentence}", file=sys.stderr)
+    print_error(cause(f"{program}: error: {sentence}"))
     return 2

@@ -18,6 +18,7 @@ from robustill.measure import measure_run
 from robustill.report import main_table, read_study
 from robustill.results import RunDirectory
 from robustill.setting import use_threads
+from robustill.team import gathered, here
 
 ATTACKS = (
     "names with commas: clean, fgsm, pgdN, pgdNxR (R restarts), cwN, apgd-ce, apgd-dlr, apgd-t, fab-t, square, "
@@ -44,24 +45,27 @@ def main(arguments: Sequence[str]) -> None:
     target, console = RunDirectory(Path(values.target)), Console()
     budget = parse_expression(values.budget, Budget)
     shard = None if values.shard is None else Shard.parse(values.shard)
-    measured = measure_run(
-        target,
-        data=values.data,
-        teacher=values.teacher,
-        attacks=split_names(values.attacks),
-        budget=budget,
-        eps=[_radius(word, budget) for word in values.eps.split(",")] if values.eps else (),
-        measures=values.measures.split(",") if values.measures else (),
-        surrogate=values.surrogate,
-        engine=values.engine,
-        samples=values.samples,
-        batch_size=values.batch_size,
-        seed=values.seed,
-        shard=shard,
-        force=values.force,
-        device=values.device,
-        console=console,
-    )
+    with gathered():
+        measured = measure_run(
+            target,
+            data=values.data,
+            teacher=values.teacher,
+            attacks=split_names(values.attacks),
+            budget=budget,
+            eps=[_radius(word, budget) for word in values.eps.split(",")] if values.eps else (),
+            measures=values.measures.split(",") if values.measures else (),
+            surrogate=values.surrogate,
+            engine=values.engine,
+            samples=values.samples,
+            batch_size=values.batch_size,
+            seed=values.seed,
+            shard=shard,
+            force=values.force,
+            device=values.device,
+            console=console,
+        )
+        if not here().leads:
+            return
     if shard is not None:
         console.print(
             f"Shard {shard.index} of {shard.count} is done. When all are: the same command without --shard.",

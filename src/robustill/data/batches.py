@@ -15,7 +15,21 @@ from robustill.data.seeds import draws, generator, permutation
 from robustill.data.split import Split
 from robustill.types import Images, Labels, Pixels
 
-Positions = Int64[Tensor, " positions"]
+
+@dataclass(frozen=True)
+class Share:
+    """What one of several takes of every batch: share 1 of 4 the images 1, 5, 9 ..., share 0 the images 0, 4, 8 ..."""
+
+    index: int = 0
+    count: int = 1
+
+    def after(self, others: int) -> slice:
+        """Its places in a piece of a batch that comes after so many other images."""
+        return slice((self.index - others) % self.count, None, self.count)
+
+    def part(self, index: int, count: int) -> Share:
+        """The images ``index``, ``index + count`` ... of this share, as a share of the whole."""
+        return Share(self.index + index * self.count, self.count * count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +39,9 @@ class Batches:
     An epoch is a pass over the split. The last batch is smaller where the split does not divide, or left out with
     ``drop_last``. With ``extra`` images, a share of every batch is theirs: the split's come first, then as many of
     theirs, drawn anew in every epoch, with replacement.
+
+    With a ``share`` only its images of every batch are read, as they would be in the whole batch; of a last batch that
+    is too small for all shares, some have none.
 
     Raises ValueError for a batch size below 1, for an epoch without a single batch, and for a share of extra images
     that leaves a batch without one of either kind.
@@ -37,6 +54,7 @@ class Batches:
     augmentation: Augmentation
     drop_last: bool = False
     extra: Extra | None = None
+    share: Share = Share()
 
     def __post_init__(self) -> None:
         _check(self.batch_size)
@@ -54,6 +72,13 @@ class Batches:
         return whole + (rest > 0 and not self.drop_last)
 
     @property
+    def smallest(self) -> int:
+        """How many images the smallest batch of an epoch has, the last one."""
+        own = len(self.split) - self._own * (len(self) - 1)
+        own = min(own, self._own)  # with drop_last
+        return own + (self.extra.beside(own, self.batch_size) if self.extra else 0)
+
+    @property
     def _own(self) -> int:
         """How many images of a whole batch are the split's."""
         return self.batch_size - (self.extra.count(self.batch_size) if self.extra else 0)
@@ -64,25 +89,28 @@ class Batches:
         order = permutation(len(self.split), self.seed, "order", number)
         choices = self.augmentation.draw(len(order), generator(self.seed, "augmentation", number))
         rows = torch.split(order, self._own)[: len(self)]
-        own = self._augmented(self.split, order, choices[order], [len(row) for row in rows])
+        mine = [row[self.share.after(0)] for row in rows]
+        own = self._augmented(self.split, mine, choices[torch.cat(mine)])
         if self.extra is None:
             yield from own
             return
         sizes = [self.extra.beside(len(row), self.batch_size) for row in rows]
         drawn = draws(sum(sizes), len(self.extra.split), self.seed, "extra", number)
         choices = self.augmentation.draw(len(drawn), generator(self.seed, "augmentation of extra", number))
-        for batch, more in zip(own, self._augmented(self.extra.split, drawn, choices, sizes), strict=True):
-            yield torch.cat([batch[0], more[0]]), torch.cat([batch[1], more[1]])
+        places = torch.split(torch.arange(len(drawn)), sizes)
+        taken = [place[self.share.after(len(row))] for place, row in zip(places, rows, strict=True)]
+        more = self._augmented(self.extra.split, [drawn[place] for place in taken], choices[torch.cat(taken)])
+        for batch, added in zip(own, more, strict=True):
+            yield torch.cat([batch[0], added[0]]), torch.cat([batch[1], added[1]])
 
     def _augmented(
-        self, split: Split, index: Positions, choices: Int64[Tensor, "positions choices"], sizes: list[int]
+        self, split: Split, rows: list[Tensor], choices: Int64[Tensor, "positions choices"]
     ) -> Iterator[tuple[Images, Labels]]:
-        """Batches of these sizes of the images at ``index``, changed by the choices for each."""
-        device, end = split.labels.device, sum(sizes)
-        index, choices = index[:end], choices[:end].to(device)
-        there = index.to(device)
-        pixels = split.read(torch.split(index if split.streamed else there, sizes))
-        for images, row, chosen in zip(pixels, torch.split(there, sizes), torch.split(choices, sizes), strict=True):
+        """The images of each row of positions, changed by the choices for each image; the rows have various lengths."""
+        device, sizes = split.labels.device, [len(row) for row in rows]
+        there = torch.split(torch.cat(rows).to(device), sizes)
+        pixels = split.read(rows if split.streamed else there)
+        for images, row, chosen in zip(pixels, there, torch.split(choices.to(device), sizes), strict=True):
             yield to_float(self.augmentation.apply(images, chosen)), split.labels[row]
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from robustill.files import replacing, write_json
+from robustill.files import DIGEST, read_signed, replacing, write_signed
 from robustill.models.classifier import Classifier, ModelConfig
 from robustill.models.create import from_config
 
@@ -46,9 +46,10 @@ def save_model(
     if claimed:
         raise ValueError(f"The extra entries of {CONFIG} may not be called {', '.join(claimed)}; choose other names.")
     state = {key: _stored(key, value, dtype) for key, value in model.state_dict().items()}
-    write_json(Path(folder) / CONFIG, entries | dict(extra or {}))
+    write_signed(Path(folder) / CONFIG, entries | dict(extra or {}))
     with replacing(Path(folder) / WEIGHTS) as temporary:
-        temporary.write_bytes(save(state))  # save_file would make a file that nobody else may read
+        # save_file would make a file that nobody else may read
+        temporary.write_bytes(save(state, {DIGEST: _digest(state)}))
 
 
 def _stored(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
@@ -62,11 +63,12 @@ def _stored(key: str, value: Tensor, dtype: torch.dtype | None) -> Tensor:
     return stored
 
 
-def load_model(path: str | Path) -> Classifier:
+def load_model(path: str | Path, *, imports: bool = False) -> Classifier:
     """A saved model, on the CPU, in float32 whatever it was stored in, in eval mode. Draws no random numbers.
 
     Args:
         path: the folder, or a weights file with its ``config.json`` beside it.
+        imports: whether the config may name a module to import; for files of one's own only.
 
     Raises:
         FileNotFoundError: there is no such folder or file.
@@ -77,7 +79,7 @@ def load_model(path: str | Path) -> Classifier:
     config = read_config(weights)
     with torch.random.fork_rng(devices=[]):
         try:
-            model = from_config(config)
+            model = from_config(config, imports=imports)
         except ValueError as error:
             raise ValueError(f"{_config_file(weights)}: {error}") from None
     load_weights(model, state, source=str(weights))
@@ -103,18 +105,12 @@ def read_entries(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is no ``config.json``.
-        ValueError: it holds no JSON object.
+        ValueError: it holds no JSON object, or is damaged.
     """
     file = _config_file(Path(path))
     if not file.is_file():
         raise FileNotFoundError(f"A model needs a {CONFIG} beside its weights; {file} does not exist.")
-    try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} is not valid JSON: {error}.") from None
-    if not isinstance(entries, dict):
-        raise ValueError(f"{file} should hold a JSON object; found a {type(entries).__name__}.")
-    return entries
+    return read_signed(file)
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
@@ -122,16 +118,30 @@ def read_weights(file: Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no safetensors file, or its end is missing.
+        ValueError: it is no safetensors file, its end is missing, or its tensors are not those that were saved.
     """
     if not file.is_file():
         raise FileNotFoundError(
             f"There are no weights at {file}; a saved model is a folder with {WEIGHTS} and {CONFIG}."
         )
     try:
-        return load_file(file)
+        with safe_open(file, framework="pt") as opened:
+            noted = (opened.metadata() or {}).get(DIGEST)
+            state = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118  # it is no dictionary
     except SafetensorError as error:
         raise ValueError(f"{file} is no safetensors file, or not all of it ({error}); copy or save it again.") from None
+    if noted not in (None, _digest(state)):
+        raise ValueError(f"{file} is damaged: its weights do not have the digest noted in it; copy or save it again.")
+    return state
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    """Of names, types, shapes and numbers: the format has no checksum of its own."""
+    digest = sha256()
+    for name, value in sorted(state.items()):
+        digest.update(repr((name, value.dtype, tuple(value.shape))).encode())
+        digest.update(value.contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], *, source: str) -> None:

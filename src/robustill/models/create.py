@@ -7,6 +7,8 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+
 from robustill.component import find
 from robustill.models.architecture import Architecture
 from robustill.models.classifier import Adapter, Classifier, ModelConfig
@@ -18,6 +20,7 @@ from robustill.models.mobilenet_v2 import MobileNetV2
 from robustill.models.preact_resnet import PreActResNet
 from robustill.models.resnet import ResNet
 from robustill.models.wide_resnet import WideResNet
+from robustill.wording import brief
 
 NAMED: dict[str, Architecture] = {
     "dm_preact_resnet18": DeepMindPreActResNet(depth=18),
@@ -37,6 +40,9 @@ NAMED: dict[str, Architecture] = {
     "wrn_34_20": WideResNet(depth=34, factor=20),
 }
 """Short names of the sizes that papers speak of."""
+
+PARAMETERS = 10**10
+"""A network of more is a slip, which would take minutes and all memory to find out."""
 
 
 def list_models() -> list[str]:
@@ -77,13 +83,16 @@ def create_model(
     return _build(choice, config)
 
 
-def from_config(config: ModelConfig) -> Classifier:
+def from_config(config: ModelConfig, *, imports: bool = False) -> Classifier:
     """The network that a config describes, with random weights.
 
+    Args:
+        imports: whether the module of somebody's own architecture is imported; see :mod:`robustill.expression`.
+
     Raises:
-        ValueError: the architecture is not known here.
+        ValueError: the architecture is not known here, or not without an import.
     """
-    return _build(resolve(config.architecture), config)
+    return _build(_read(config.architecture.strip(), imports=imports), config)
 
 
 def resolve(architecture: str | Architecture, **overrides: Any) -> Architecture:
@@ -102,7 +111,7 @@ def resolve(architecture: str | Architecture, **overrides: Any) -> Architecture:
     return dataclasses.replace(choice, **overrides)
 
 
-def _read(text: str) -> Architecture:
+def _read(text: str, *, imports: bool = True) -> Architecture:
     if text in NAMED:
         return NAMED[text]
     if text.startswith("timm:"):
@@ -112,13 +121,29 @@ def _read(text: str) -> Architecture:
         names = [*list_models(), *classes]
         nearest = difflib.get_close_matches(text, names, n=1, cutoff=0.4)
         hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names)}, timm:NAME."
-        raise ValueError(f"No model is called {text!r}; {hint}")
+        raise ValueError(f"No model is called {brief(text)}; {hint}")
     from robustill.expression import parse  # knows every component; nothing but the edges of the library needs it
 
-    return parse(text, Architecture)
+    return parse(text, Architecture, imports=imports)
 
 
 def _build(choice: Architecture, config: ModelConfig) -> Classifier:
+    _require_size(choice, config)
     network = choice.build(num_classes=config.num_classes, in_channels=config.in_channels)
     model = network if isinstance(network, Classifier) else Adapter(network)
     return model.configure(config)
+
+
+def _require_size(choice: Architecture, config: ModelConfig) -> None:
+    """Refuses a network of absurd size before its memory is asked for; what cannot be told so is built."""
+    try:
+        with torch.device("meta"):
+            network = choice.build(num_classes=config.num_classes, in_channels=config.in_channels)
+    except (RuntimeError, NotImplementedError):  # somebody's own may need numbers while it is built
+        return
+    count = sum(parameter.numel() for parameter in network.parameters())
+    if count > PARAMETERS:
+        raise ValueError(
+            f"A network must have at most {PARAMETERS:.0e} parameters. Found: {count:.1e} in {choice!r} for "
+            f"{config.num_classes} classes. Give a smaller width."
+        )

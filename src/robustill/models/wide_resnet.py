@@ -17,6 +17,8 @@ from robustill.models.classifier import Classifier
 from robustill.models.layers import Float32Linear, conv1x1, conv3x3, global_average, stack
 from robustill.types import Images, Logits
 
+DEEPEST = 1000
+
 
 class WideResNet(Architecture):
     """``depth`` is 6n + 4 with n blocks in each of three groups of 16, 32 and 64 times ``factor`` channels.
@@ -100,5 +102,8 @@ def require_wide_depth(owner: Architecture, depth: int) -> None:
     Raises:
         ValueError: names the depth.
     """
-    if depth < 10 or (depth - 4) % 6:
-        raise ValueError(f"{type(owner).__name__} needs a depth of 10, 16, 22, 28, ... (6n + 4); found depth={depth}.")
+    if not 10 <= depth <= DEEPEST or (depth - 4) % 6:
+        raise ValueError(
+            f"{type(owner).__name__} needs a depth of 10, 16, 22, 28, ... (6n + 4), up to {DEEPEST}; "
+            f"found depth={depth}."
+        )

@@ -24,8 +24,11 @@ class Average(Component, ABC):
         """A copy of the student (its ``.module``) whose ``update_parameters`` takes one step of the average."""
 
     @abstractmethod
-    def due(self, progress: float, *, last_step: bool) -> bool:
-        """Whether the weights after this step enter the average; ``last_step`` is the last of an epoch."""
+    def due(self, progress: float, *, moved: bool, last_step: bool) -> bool:
+        """Whether the weights after this step, which ``moved`` unless it was skipped, enter the average.
+
+        ``last_step`` is the last of an epoch.
+        """
 
     @abstractmethod
     def refresh(self, averaged: AveragedModel, batches: Batches) -> None:
@@ -51,8 +54,8 @@ class EMA(Average):
 
         return AveragedModel(student, multi_avg_fn=update).eval()
 
-    def due(self, progress: float, *, last_step: bool) -> bool:
-        return True
+    def due(self, progress: float, *, moved: bool, last_step: bool) -> bool:
+        return moved
 
     def refresh(self, averaged: AveragedModel, batches: Batches) -> None:
         """Nothing is to be done."""
@@ -76,7 +79,7 @@ class SWA(Average):
     def build(self, student: nn.Module) -> AveragedModel:
         return AveragedModel(student).eval()
 
-    def due(self, progress: float, *, last_step: bool) -> bool:
+    def due(self, progress: float, *, moved: bool, last_step: bool) -> bool:
         return last_step and begun(progress, self.begin)
 
     def refresh(self, averaged: AveragedModel, batches: Batches) -> None:

@@ -10,15 +10,16 @@ the weights are put back before the optimizer's step, so weight decay pulls w an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robustill.component import Component
 from robustill.objectives.ramps import begun, check_begin
-from robustill.types import Scalar
+
+Gradient = Callable[[Sequence[nn.Parameter]], Sequence[Tensor]]
 
 
 class AWP(Component):
@@ -39,12 +40,12 @@ class AWP(Component):
             raise ValueError(f"AWP requires a positive, finite gamma. Found: {self.gamma}.")
 
     @contextmanager
-    def __call__(self, student: nn.Module, loss: Callable[[], Scalar], progress: float) -> Iterator[None]:
-        """Within, the student's weights are those that ``loss`` fears; afterwards they are exactly as before.
+    def __call__(self, student: nn.Module, gradient: Gradient, progress: float) -> Iterator[None]:
+        """Within, the student's weights are those that the loss fears; afterwards they are exactly as before.
 
         Args:
             student: only its weights move; BatchNorm's averages stay as they are, ``.grad`` too.
-            loss: called once, at the weights as they are.
+            gradient: of the loss with respect to the weights it is given; called once, at the weights as they are.
             progress: the current epoch, counted from 1, over all epochs.
         """
         if not begun(progress, self.begin):
@@ -52,15 +53,14 @@ class AWP(Component):
             return
         weights = [p for p in student.parameters() if p.requires_grad and p.ndim > 1]
         buffers = [buffer.clone() for buffer in student.buffers()]
-        gradients = torch.autograd.grad(loss(), weights, allow_unused=True)
+        gradients = gradient(weights)
         before = [weight.detach().clone() for weight in weights]
         with torch.no_grad():
             for buffer, value in zip(student.buffers(), buffers, strict=True):
                 buffer.copy_(value)
-            for weight, gradient in zip(weights, gradients, strict=True):
-                if gradient is not None:
-                    length = gradient.norm()
-                    weight.add_(gradient * (self.gamma * weight.norm() / length.where(length > 0, 1)))
+            for weight, g in zip(weights, gradients, strict=True):
+                length = g.norm()
+                weight.add_(g * (self.gamma * weight.norm() / length.where(length > 0, 1)))
         try:
             yield
         finally:

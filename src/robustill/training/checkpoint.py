@@ -1,9 +1,10 @@
 """The state of a run on disk: files that are whole or absent, checked by their names, read without executing anything.
 
     state-0012-1f3a9c2e5b7d9e01.pt        after epoch 12; the first 16 digits of the SHA-256 of its content
+    state-0012+00350-9e017d5b2e9c3a1f.pt  350 steps later
 
-The last two are kept. One that a disk or a copy has damaged is noticed and the one before it taken, which costs an
-epoch and changes nothing: a resumed run is the run that was not interrupted.
+The last two are kept. One that a disk or a copy has damaged is noticed and the one before it taken, which costs time
+and changes nothing: a resumed run is the run that was not interrupted.
 """
 
 from __future__ import annotations
@@ -21,19 +22,21 @@ from robustill.files import replacing
 
 KEPT = 2
 DIGITS = 16
-NAME = re.compile(rf"state-(\d+)-([0-9a-f]{{{DIGITS}}})\.pt")
+NAME = re.compile(rf"state-(\d+)(?:\+(\d+))?-[0-9a-f]{{{DIGITS}}}\.pt")
 
 
-def save_state(folder: Path, state: dict[str, Any], epoch: int) -> Path:
+def save_state(folder: Path, state: dict[str, Any], epoch: int, step: int = 0) -> Path:
     """Writes tensors, numbers and texts in dictionaries and lists, and removes what is older than the state before.
 
-    Whatever happens on the way, the states that were there stay until the new one is whole.
+    It is the state after so many epochs, and so many steps of the next. Whatever happens on the way, the states that
+    were there stay until the new one is whole.
     """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     content = buffer.getvalue()
-    written = folder / f"state-{epoch:04}-{_digest(content)}.pt"
-    kept = [file for file in states(folder) if _epoch(file) < epoch][: KEPT - 1]
+    place = f"{epoch:04}+{step:05}" if step else f"{epoch:04}"
+    written = folder / f"state-{place}-{_digest(content)}.pt"
+    kept = [file for file in states(folder) if _place(file) < (epoch, step)][: KEPT - 1]
     with replacing(written) as temporary:
         temporary.write_bytes(content)
     for file in states(folder):
@@ -45,7 +48,7 @@ def save_state(folder: Path, state: dict[str, Any], epoch: int) -> Path:
 def states(folder: Path) -> list[Path]:
     """The states in a folder, newest first, damaged or not."""
     found = [file for file in folder.glob("state-*.pt") if NAME.fullmatch(file.name)]
-    return sorted(found, key=_epoch, reverse=True)
+    return sorted(found, key=_place, reverse=True)
 
 
 def read_state(folder: Path, keys: Sequence[str]) -> tuple[dict[str, Any] | None, list[Path]]:
@@ -83,7 +86,8 @@ def _digest(content: bytes) -> str:
     return sha256(content).hexdigest()[:DIGITS]
 
 
-def _epoch(file: Path) -> int:
+def _place(file: Path) -> tuple[int, int]:
+    """The epochs that were finished, and the steps of the next."""
     match = NAME.fullmatch(file.name)
     assert match is not None
-    return int(match[1])
+    return int(match[1]), int(match[2] or 0)

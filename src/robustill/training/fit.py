@@ -3,71 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
-import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from robustill.attacks.base import Attack
-from robustill.data.seeds import generator
 from robustill.objectives.base import Method
+from robustill.team import ALONE, Team
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
+from robustill.training.distributed import Outer, joined, refresh
 from robustill.training.optimizers import SGD
 from robustill.training.schedules import OneCycle, Schedule
+from robustill.training.state import State
 from robustill.training.step import descend
-from robustill.types import Images, Labels
+from robustill.training.update import EpochSource, Update, walk
 
-
-@runtime_checkable
-class EpochSource(Protocol):
-    """Where batches come from: ``robustill.data.Batches``, or anything with its two methods."""
-
-    def __len__(self) -> int:
-        """Steps of an epoch."""
-
-    def epoch(self, number: int) -> Iterable[tuple[Images, Labels]]:
-        """The batches of an epoch, counted from 1: images in [0, 1] and labels, on the student's device."""
-
-
-@dataclass
-class State:
-    """Everything that changes while a student is trained."""
-
-    student: nn.Module
-    optimizer: torch.optim.Optimizer
-    averaged: AveragedModel | None = None
-    epoch: int = 0
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "epoch": self.epoch,
-            "student": self.student.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "averaged": self.averaged.state_dict() if self.averaged else None,
-        }
-
-    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Continues from what ``state_dict`` gave.
-
-        Raises:
-            ValueError: that was the state of another network or another optimizer.
-        """
-        try:
-            self.student.load_state_dict(saved["student"])
-            self.optimizer.load_state_dict(saved["optimizer"])
-            if self.averaged:
-                self.averaged.load_state_dict(saved["averaged"])
-            self.epoch = saved["epoch"]
-        except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
-            raise ValueError(
-                "A run continues with the network, optimizer and weight average it began with. Found: the state of "
-                f"others ({type(error).__name__}). Put the settings back, or start again."
-            ) from error
+STRETCH = {"cpu": 1, "cuda": 20}
+"""How many steps are done before it is asked whether all of them were finite: a GPU has to stop for the answer."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +35,7 @@ class Epoch:
         loss: the mean over the epoch's images.
         learning_rate: of the last step.
         seconds: of training alone, without what the caller did since the last epoch.
+        skipped: how many of its steps were not finite.
         model: the network to evaluate and to save: the weight average once it has begun, otherwise the student.
         state: what a resumed run needs.
     """
@@ -87,6 +44,7 @@ class Epoch:
     loss: float
     learning_rate: float
     seconds: float
+    skipped: int
     model: nn.Module
     state: State
 
@@ -108,7 +66,11 @@ def fit(
     clip: float | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
     seed: int = 0,
+    skip_nonfinite: int = 0,
+    accumulate: int = 1,
+    team: Team = ALONE,
     resume: Mapping[str, Any] | None = None,
+    between: Callable[[State], None] | None = None,
 ) -> Iterator[Epoch]:
     """Trains the student, yielding after every epoch.
 
@@ -127,56 +89,67 @@ def fit(
         clip: the largest norm of the gradient of all parameters together; a longer one is shortened. None: no limit.
         precision: of the networks' passes (autocast).
         seed: of the attack's noise; the batches have their own.
-        resume: a state_dict of ``State``: the run goes on after that epoch.
+        skip_nonfinite: how many steps whose loss or gradient is not finite are left out before one stops the run; they
+            change neither weights nor BatchNorm's averages, nor the average of the weights.
+        accumulate: in how many parts, one after the other, a process goes through its images of a batch; the gradient
+            is that of the whole batch, BatchNorm's statistics are of a part.
+        team: the processes that train together; each has a share of every batch, and what is yielded is the same in
+            all of them.
+        resume: a state_dict of ``State``: the run goes on after that step.
+        between: called inside an epoch, every ``STRETCH`` steps, with a state that can be saved.
 
     Raises:
         ValueError: the method and the other choices do not fit each other.
-        FloatingPointError: the loss is no longer finite.
+        NonFinite: a loss or a gradient is not finite, and may not be skipped; the weights are those of before.
     """
-    optimizer, schedule = optimizer or SGD(), schedule or OneCycle()
-    state = State(student, optimizer.build(student.parameters()), average.build(student) if average else None)
+    chosen, planned = optimizer or SGD(), schedule or OneCycle()
+    state = State(student, chosen.build(student.parameters()), average.build(student) if average else None)
     if resume is not None:
         state.load_state_dict(resume)
-    device = next(student.parameters()).device
-    steps = len(data)
+    update = Update(
+        state,
+        partial(
+            descend,
+            student,
+            teacher,
+            method=method,
+            attack=attack,
+            natural_teacher=natural_teacher,
+            perturbation=perturbation,
+            label_smoothing=label_smoothing,
+            precision=precision,
+            accumulate=accumulate,
+            team=team,
+            outer=joined(Outer(student, method), team),
+        ),
+        lambda done: chosen.lr * planned(done, epochs),
+        method=method,
+        average=average,
+        clip=clip,
+        epochs=epochs,
+        steps=len(data),
+        seed=seed,
+        skip=skip_nonfinite,
+        team=team,
+    )
+    stretch = STRETCH[next(student.parameters()).device.type]
     while state.epoch < epochs:
-        number, began, total, images = state.epoch + 1, time.perf_counter(), torch.zeros((), device=device), 0
-        progress = number / epochs
+        began = time.perf_counter()
         student.train()
-        for step, (x, y) in enumerate(data.epoch(number)):
-            rate = optimizer.lr * schedule(number - 1 + step / steps, epochs)
-            for group in state.optimizer.param_groups:
-                group["lr"] = rate
-            state.optimizer.zero_grad()
-            loss = descend(
-                student,
-                teacher,
-                x,
-                y,
-                method=method,
-                attack=attack,
-                natural_teacher=natural_teacher,
-                perturbation=perturbation,
-                label_smoothing=label_smoothing,
-                precision=precision,
-                progress=progress,
-                generator=generator(seed, "attack", number, step, device=device),
-            )
-            if clip is not None:
-                nn.utils.clip_grad_norm_(student.parameters(), clip)
-            state.optimizer.step()
-            if average and state.averaged and average.due(progress, last_step=step == steps - 1):
-                state.averaged.update_parameters(student)
-            total += loss * len(x)
-            images += len(x)
-        mean = float(total) / images
-        if not mean - mean == 0:
-            raise FloatingPointError(
-                f"The loss is not finite in epoch {number}. Run again with a lower learning rate, in float32, or with "
-                "a smaller weight of the added term."
-            )
+        for _ in walk(update, data, stretch):
+            state.sums.seconds += time.perf_counter() - began
+            if between is not None and state.step < len(data):
+                between(state)
+            began = time.perf_counter()
         if average and state.averaged:
-            average.refresh(state.averaged, partial(data.epoch, number))
-        state.epoch = number
-        model = state.averaged.module if state.averaged and state.averaged.n_averaged > 0 else student
-        yield Epoch(number, mean, rate, time.perf_counter() - began, model, state)
+            refresh(average, state.averaged, partial(data.epoch, state.epoch + 1), team)
+        sums = state.end_epoch()
+        yield Epoch(
+            number=state.epoch,
+            loss=float(sums.loss) / sums.images,
+            learning_rate=state.optimizer.param_groups[0]["lr"],
+            seconds=sums.seconds + time.perf_counter() - began,
+            skipped=sums.skipped,
+            model=state.averaged.module if state.averaged and state.averaged.n_averaged > 0 else student,
+            state=state,
+        )

@@ -35,11 +35,13 @@ class SGD(Component):
             raise ValueError("SGD requires a positive momentum with nesterov=True. Found: momentum=0.")
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """PyTorch's optimizer over the parameters."""
+        """PyTorch's optimizer over the parameters; on a GPU as one kernel for all of them."""
+        trained = list(parameters)
         return torch.optim.SGD(
-            parameters,
+            trained,
             lr=self.lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             nesterov=self.nesterov,
+            fused=all(parameter.is_cuda for parameter in trained) or None,
         )

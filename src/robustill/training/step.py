@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 
 from robustill.attacks.base import Attack
 from robustill.folding import folded
 from robustill.objectives.base import Method
+from robustill.objectives.line import Line
+from robustill.team import ALONE, Team
 from robustill.training.awp import AWP
+from robustill.training.distributed import Outer, agree, parts, unjoined
 from robustill.types import Images, Labels, Scalar
+
+
+class Descent(NamedTuple):
+    """What a step found.
+
+    Attributes:
+        loss: the mean over the images of the whole batch.
+        lines: on which it was taken: a line for each of this process's parts of the batch.
+        images: how many the batch has.
+    """
+
+    loss: Scalar
+    lines: tuple[Line, ...]
+    images: int
 
 
 def descend(
@@ -30,30 +48,58 @@ def descend(
     precision: Literal["float32", "bfloat16"] = "float32",
     progress: float = 1.0,
     generator: Generator | None = None,
-) -> Scalar:
-    """The mean loss of a batch, whose gradient is added to the student's ``.grad``. Arguments as in ``fit``."""
+    accumulate: int = 1,
+    team: Team = ALONE,
+    outer: nn.Module | None = None,
+) -> Descent:
+    """The mean loss of a batch, whose gradient is added to the student's ``.grad``. Arguments as in ``fit``.
+
+    ``x`` and ``y`` are this process's share of the batch; ``outer`` is the student's outer step, joined with the team.
+    """
+    outer = outer or Outer(student, method)
+    images = team.total(len(x))
+    own = parts(x, y, images=images, accumulate=accumulate, team=team)
     # Three contexts, not one: autocast keeps its bfloat16 copies of the weights until it is left
     mixed = partial(torch.autocast, x.device.type, torch.bfloat16, enabled=precision == "bfloat16")
     searched = (student, teacher, natural_teacher) if method.attack_mode == "eval" else (teacher, natural_teacher)
-    with mixed(), folded([network for network in searched if network is not None], x):
-        line = method.attacked(
-            student,
-            teacher,
-            x,
-            y,
-            attack=attack,
-            natural_teacher=natural_teacher,
-            progress=progress,
-            label_smoothing=label_smoothing,
-            generator=generator,
-        )
+    networks, lines = [network for network in searched if network is not None], []
+    noises = [part.noise(generator) for part in own]
+    for part, noise in zip(own, noises, strict=True):
+        with mixed(), folded(networks, part.x), noise:
+            line = method.attacked(
+                student,
+                teacher,
+                part.x,
+                part.y,
+                attack=attack,
+                natural_teacher=natural_teacher,
+                progress=progress,
+                label_smoothing=label_smoothing,
+                generator=generator,
+            )
+        lines.append(line)
+    shares = [part.share for part in own]
 
-    def feared() -> Scalar:
-        with mixed():
-            return method(line.renewed()).mean()
+    def feared(weights: Sequence[nn.Parameter]) -> Sequence[Tensor]:
+        sums = [torch.zeros_like(weight) for weight in weights]
+        for line, share in zip(lines, shares, strict=True):
+            with mixed():
+                loss = share * method(line.renewed()).mean()
+            found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
+            torch._foreach_add_(sums, found)
+        team.add_up(sums)
+        return sums
 
+    losses = []
     with perturbation(student, feared, progress) if perturbation else nullcontext():
-        with mixed():
-            loss = method.mean(student, line)
-        loss.backward()
-    return loss.detach()
+        passes: list[tuple[Line | None, float]] = [*zip(lines, shares, strict=True)] or [(None, 0.0)]
+        for number, arguments in enumerate(passes, 1):
+            with nullcontext() if number == len(passes) else unjoined(outer):
+                with mixed():
+                    loss = outer(*arguments)
+                (team.size * loss).backward()  # the team takes the mean, and the shares add up to 1
+            losses.append(loss.detach())
+    total = torch.stack(losses).sum()
+    team.add_up([total])
+    agree(student, team, sum(shares))
+    return Descent(total, tuple(lines), images)
