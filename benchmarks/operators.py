@@ -11,6 +11,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,15 @@ KINDS = {
     "copies, casts and sums of feature maps": ("copy_", "cat", "add", "add_", "clone", "fill_", "zero_", "mul"),
     "linear layers": ("addmm", "mm"),
 }
-"""Each with the beginnings of its operations' names; what is none of these is the rest."""
+"""The names of each kind's operations, in the first two kinds their beginnings; what is none of these is the rest."""
 
 
 def kind(name: str) -> str:
     """What an operation such as ``aten::copy_`` counts as."""
     short = name.removeprefix("aten::")
-    exact = [kind for kind, names in KINDS.items() if short in names]
-    begins = [kind for kind, names in KINDS.items() if kind in ("convolutions", "BatchNorm") and short.startswith(names)]
-    return (exact + begins + ["the rest"])[0]
+    exact = (kind for kind, names in KINDS.items() if short in names)
+    begins = (kind for kind in ("convolutions", "BatchNorm") if short.startswith(KINDS[kind]))
+    return next(chain(exact, begins), "the rest")
 
 
 def seconds_by_kind(task: Task, method: str, precision: str) -> dict[str, float]:
@@ -57,8 +58,10 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """Shares of the step, a column for each precision."""
     kinds = list(rows[0]["seconds"])
     lines = [["operations", *(row["precision"] for row in rows)], ["---"] * (1 + len(rows))]
-    for name in kinds:
-        lines.append([name, *(f"{row['seconds'].get(name, 0) / sum(row['seconds'].values()):.0%}" for row in rows)])
+    shares = [
+        {kind: seconds / sum(row["seconds"].values()) for kind, seconds in row["seconds"].items()} for row in rows
+    ]
+    lines += [[name, *(f"{share.get(name, 0):.0%}" for share in shares)] for name in kinds]
     rates = [row["operations"] / row["seconds"]["convolutions"] / max(row["peaks"].values()) for row in rows]
     lines.append(["all arithmetic in the time of the convolutions, of the peak", *(f"{rate:.0%}" for rate in rates)])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from robustill.files import remove_leftovers, replacing, write_json, write_text
+from robustill.files import (
+    read_json,
+    read_signed,
+    remove_leftovers,
+    replacing,
+    require_writable,
+    write_json,
+    write_signed,
+    write_text,
+)
 
 
 def test_a_new_file_in_a_new_folder(tmp_path: Path) -> None:
@@ -76,3 +85,54 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
     remove_leftovers(tmp_path)
     assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["config.json"]
     remove_leftovers(tmp_path / "nowhere")
+
+
+def test_what_was_signed_is_read_and_what_was_changed_is_refused(tmp_path: Path) -> None:
+    file, entries = tmp_path / "row.json", {"name": "δ", "values": (1, 0.1), "nothing": None}
+    write_signed(file, entries)
+    assert read_signed(file) == {"name": "δ", "values": [1, 0.1], "nothing": None}
+    file.write_text(file.read_text().replace("0.1", "0.3"))
+    with pytest.raises(ValueError, match=r"row.json is damaged: .* Put back a copy .*, remove its entry 'digest'"):
+        read_signed(file)
+    write_json(file, entries)  # as older versions did
+    assert read_signed(file)["values"] == [1, 0.1]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "", "[" * 100_000, '{"a": ' + "9" * 5000 + "}"], ids=["cut", "empty", "deep", "long"]
+)
+def test_what_is_no_json_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "row.json").write_text(text)
+    with pytest.raises(ValueError, match=r"row.json is not valid JSON: .* Put back a copy"):
+        read_json(tmp_path / "row.json")
+
+
+def test_a_list_is_not_signed(tmp_path: Path) -> None:
+    (tmp_path / "row.json").write_text("[1]")
+    with pytest.raises(ValueError, match=r"row.json should hold a JSON object; found a list"):
+        read_signed(tmp_path / "row.json")
+
+
+def test_whether_a_file_can_be_written_is_known_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    require_writable(tmp_path / "new" / "deep" / "row.json")
+    assert os.listdir(tmp_path) == []
+    with pytest.raises(ValueError, match=r"must be a file, and is a folder. Name a file in it, such as .*result.json"):
+        require_writable(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"file/row.json must lie in a folder; .*file is a file. Name another place"):
+        require_writable(tmp_path / "file" / "row.json")
+
+    def forbidden(dir: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", forbidden)
+    with pytest.raises(PermissionError) as caught:
+        require_writable(tmp_path / "row.json")
+    assert caught.value.filename == str(tmp_path / "row.json")
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    (tmp_path / "row.json").mkdir()
+    with pytest.raises(OSError) as caught:
+        write_text(tmp_path / "row.json", "x")
+    assert caught.value.filename == str(tmp_path / "row.json")

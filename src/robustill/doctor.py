@@ -83,6 +83,8 @@ def _disk(folder: Path) -> Finding:
 
 def _writable(folder: Path) -> Finding:
     place = _existing(folder)
+    if folder.is_file():
+        return Finding("writing", f"{folder} is a file: runs need a folder", "bad")
     try:
         with tempfile.TemporaryFile(dir=place):
             return Finding("writing", f"{folder} can be written")

@@ -8,6 +8,7 @@ A run's directory::
     profile.json      where a training step's time goes, where that was asked for
     metrics.jsonl     one row per epoch, appended
     checkpoints/      state-*.pt to resume from; last/ and best/, each model.safetensors and config.json
+    failure-*         the batch of a step that was not finite (safetensors: x, y, x_adv; metadata: epoch, step, what)
     evaluation/       NAME.json (:class:`Evaluation`) and NAME.npz (per-image flags, gallery), NAME = last, best, ...;
                       NAME.parts/ while it is being measured
     audit.json        the findings of ``robustill audit``
@@ -19,20 +20,31 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from robustill.files import replacing, write_json
+from robustill.files import DIGEST, read_json, read_signed, replacing, write_signed
 from robustill.recipes import read_recipe
+from robustill.wording import brief, in_words
 
 Z95 = 1.959963984540054
 """The two-sided 95 % quantile of the normal distribution."""
 
 RESAMPLES = 1000
 """How many samples the bootstrap of a mean draws."""
+
+SETTINGS = {
+    **dict.fromkeys(("data", "teacher", "student", "method", "attack"), str),
+    **dict.fromkeys(("epochs", "seed", "image_size", "channels"), int),
+    "stream": bool,
+}
+"""The settings of a run that are read without the others, and their types; each may be missing, or null."""
+
+AGAIN = "remove it, and let robustill evaluate write it again."
+"""What to do with a file of an evaluation that cannot be read."""
 
 
 def wilson(correct: int, n: int) -> tuple[float, float]:
@@ -74,6 +86,13 @@ class Accuracy:
     correct: int
     stages: Mapping[str, int] | None = None
     by_class: tuple[tuple[int, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        counts = (self.n, self.correct)
+        if not all(isinstance(count, int) for count in counts) or not 0 <= self.correct <= self.n or self.n == 0:
+            raise ValueError(
+                f"An accuracy counts 0 to n correct images of n, at least one. Found: {self.correct} of {self.n}."
+            )
 
     @property
     def accuracy(self) -> float:
@@ -195,6 +214,13 @@ class Evaluation:
     environment: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
+    def joined(self, later: Evaluation) -> Evaluation:
+        """This one and a later one of the same network: what both measured is the later's, the gallery the first's."""
+        groups = ("accuracies", "agreement", "measures", "curves", "arrays")
+        found = {group: {**getattr(self, group), **getattr(later, group)} for group in groups}
+        found["arrays"] |= {name: values for name, values in self.arrays.items() if name.startswith("gallery_")}
+        return replace(later, **found, teacher=later.teacher or self.teacher, seconds=self.seconds + later.seconds)
+
     def to_json(self) -> dict[str, Any]:
         """All but the arrays, with accuracies and intervals written out for readers that are not this class."""
         row = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "arrays"}
@@ -207,13 +233,30 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Evaluation:
-        row = dict(row)
+        row = {key: value for key, value in row.items() if key != DIGEST}  # of a copy that was read as JSON
         row["classes"] = tuple(row["classes"])
         row["accuracies"] = {k: Accuracy.from_json(v) for k, v in row["accuracies"].items()}
         row["curves"] = {k: tuple(map(Point.from_json, v)) for k, v in row.get("curves", {}).items()}
         for group in ("agreement", "measures"):
             row[group] = {k: Mean.from_json(v) for k, v in row.get(group, {}).items()}
         return cls(**row)
+
+
+def _evaluation(file: Path) -> Evaluation:
+    try:
+        return Evaluation.from_json(read_signed(file))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{file} is no evaluation ({type(error).__name__}: {error}); {AGAIN}") from None
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """A row of metrics.jsonl, or None for what is none: an epoch, and numbers."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    sound = isinstance(row, dict) and isinstance(row.get("epoch"), int)
+    return row if sound and all(isinstance(v, int | float | None) for v in row.values()) else None
 
 
 @dataclass(frozen=True)
@@ -242,37 +285,70 @@ class RunDirectory:
         return self.checkpoints / name
 
     def settings(self) -> dict[str, Any]:
-        return read_recipe(self.settings_file) if self.settings_file.exists() else {}
+        """What run.yaml says.
+
+        Raises:
+            ValueError: it is no recipe, or a setting that is read without the others is of another type.
+        """
+        found = read_recipe(self.settings_file) if self.settings_file.exists() else {}
+        for key, kind in SETTINGS.items():
+            value = found.get(key)
+            if value is not None and type(value) is not kind:
+                raise ValueError(f"{self.settings_file}: {key} must be {in_words(kind)}. Found: {brief(value)}.")
+        return found
 
     def protocol(self) -> list[tuple[str, str]]:
         file = self.path / "protocol.json"
-        return [(label, text) for label, text in json.loads(file.read_text(encoding="utf-8"))] if file.exists() else []
+        return [(label, text) for label, text in read_json(file)] if file.exists() else []
 
     def environment(self) -> dict[str, Any]:
         file = self.path / "environment.json"
-        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else {}
+        return dict(read_json(file)) if file.exists() else {}
+
+    def audit(self) -> dict[str, Any]:
+        """What ``robustill audit`` wrote."""
+        file = self.path / "audit.json"
+        return dict(read_json(file)) if file.exists() else {}
+
+    def profile(self) -> dict[str, Any]:
+        file = self.profile_file
+        return dict(read_json(file)) if file.exists() else {}
 
     def metrics(self) -> list[dict[str, Any]]:
-        """One row per finished epoch; a torn last line (a run killed while writing) is left out."""
+        """One row per finished epoch; a torn last line (a run killed while writing) is left out.
+
+        Raises:
+            ValueError: another line is no row.
+        """
+        file = self.metrics_file
+        lines = file.read_bytes().splitlines() if file.exists() else []
         rows = []
-        for line in self.metrics_file.read_text(encoding="utf-8").splitlines() if self.metrics_file.exists() else ():
-            try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
+        for number, line in enumerate(lines, start=1):
+            row = _row(line)
+            if row is None and number < len(lines):
+                raise ValueError(f"{file}: line {number} is no row of an epoch. Resuming the run writes it anew.")
+            rows += [] if row is None else [row]
         return rows
 
     def evaluations(self) -> dict[str, Evaluation]:
+        """By name.
+
+        Raises:
+            ValueError: one is damaged, or nothing that this version wrote.
+        """
         files = sorted((self.path / "evaluation").glob("*.json"))
-        return {file.stem: Evaluation.from_json(json.loads(file.read_text(encoding="utf-8"))) for file in files}
+        return {file.stem: _evaluation(file) for file in files}
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Per-image arrays beside an evaluation (see ``robustill.evaluation.gallery`` for their names)."""
         file = self.path / "evaluation" / f"{name}.npz"
         if not file.exists():
             return {}
-        with np.load(file, allow_pickle=False) as archive:
-            return dict(archive)
+        try:
+            with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+                return dict(archive)
+        except Exception as error:  # numpy, zipfile and zlib have their own errors for what is damaged
+            raise ValueError(f"{file} is damaged or no archive of arrays ({error}); {AGAIN}") from None
 
     def parts(self, name: str) -> Path:
         """Where the finished batches of an evaluation are kept until all of it is there."""
@@ -283,4 +359,4 @@ class RunDirectory:
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(folder / f"{name}.npz") as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **dict(evaluation.arrays))  # type: ignore[arg-type]  # numpy's stub reads ** as allow_pickle
-        write_json(folder / f"{name}.json", evaluation.to_json())
+        write_signed(folder / f"{name}.json", evaluation.to_json())

@@ -14,6 +14,7 @@ from robustill.data.split import Split
 from robustill.evaluation import Distance, Measurement, Remainder, adversaries_named, plan
 from robustill.evaluation.radius import budget_of
 from robustill.expression import parse
+from robustill.limits import IMAGES, SEED, require_between
 from robustill.methods.pgd_at import PGDAT
 from robustill.models import Classifier
 from robustill.objectives import Method
@@ -52,8 +53,8 @@ class Yardstick:
     force: bool = False
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1. Found: {self.batch_size}.")
+        require_between("batch_size", self.batch_size, 1, IMAGES)
+        require_between("seed", self.seed, 0, SEED)
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:

@@ -92,8 +92,8 @@ class _Loss(torch.nn.Module):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"steps": 0}, r"at least 1 step and no negative number of samples. Found: steps=0, samples=20"),
-        ({"samples": -1}, r"Found: steps=10, samples=-1"),
+        ({"steps": 0}, r"VMIFGSM requires at least 1 step. Found: steps=0."),
+        ({"samples": -1}, r"no negative number of samples. Found: samples=-1"),
         ({"beta": 0.0}, r"a positive beta and a momentum of at least 0, both finite. Found: beta=0.0, momentum=1.0"),
         ({"momentum": -0.1}, r"Found: beta=1.5, momentum=-0.1"),
         ({"momentum": math.nan}, r"Found: beta=1.5, momentum=nan"),

@@ -92,7 +92,7 @@ def test_the_shipped_teacher_is_as_expected(capsys: pytest.CaptureFixture[str]) 
             "between 1 and all 2000 images of the split; asked for 0",
         ),
         (["check", "demo", "--data", "demo", "--budget", "Linf(8)"], r"Found: 8\. Did you mean Linf\(8/255\)\?"),
-        (["check", "demo", "--data", "demo", "--batch_size", "0"], "`batch_size` must be 1 or more; found 0"),
+        (["check", "demo", "--data", "demo", "--batch_size", "0"], "batch_size must be at least 1. Found: 0."),
         (["check", "demo", "--data", "demo", "--device", "tpu"], "device must be auto, cpu or"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -99,7 +99,7 @@ def test_a_path_belongs_to_the_sources_that_take_one(spec: str, usage: str) -> N
 
 @pytest.mark.parametrize("image_size", [0, -3])
 def test_image_size_must_be_positive(image_size: int) -> None:
-    with pytest.raises(ValueError, match=f"`image_size` must be .* 1 or more; found {image_size}"):
+    with pytest.raises(ValueError, match=f"`image_size` must be .* 1 to 8192; found {image_size}"):
         load("demo", image_size=image_size)
 
 

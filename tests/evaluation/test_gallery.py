@@ -53,7 +53,7 @@ def test_what_is_said_of_the_images_is_true() -> None:
 def test_without_a_teacher_nothing_is_said_of_one() -> None:
     found = gallery(conv_net(classes=4), split(), PGD5)
     assert sorted(found) == sorted(
-        ["index", "x", "x_adv", "y", "clean_prediction", "adversarial_prediction", "gradient"]
+        ["index", "x", "x_adv", "y", "clean_prediction", "adversarial_prediction", "gradient", "surface"]
     )
 
 

@@ -41,7 +41,7 @@ def test_side_by_side_is_as_one_after_the_other_and_a_second_call_does_nothing(t
     for point in sweep.points:
         assert finish(Task(point, tmp_path / "one")) is None
     done = list(conduct_sweep(sweep, tmp_path / "two", Local(jobs=2)))
-    by_name = {outcome.task.point.name: outcome for outcome in done}
+    by_name = {outcome.task.name: outcome for outcome in done}
     assert len(by_name) == 2
     for point in sweep.points:
         alone = Outcome(Task(point, tmp_path / "one"))
@@ -60,7 +60,7 @@ def test_a_point_that_cannot_be_done_is_not_tried_again_and_stops_no_other(tmp_p
     blocked = Task(sweep.points[0], tmp_path / "out")
     blocked.directory.mkdir(parents=True)
     (blocked.directory / "file").touch()
-    outcomes = {o.task.point.name: o.error for o in conduct_sweep(sweep, tmp_path / "out", Local(jobs=2), retries=3)}
+    outcomes = {o.task.name: o.error for o in conduct_sweep(sweep, tmp_path / "out", Local(jobs=2), retries=3)}
     assert "must be new or empty" in str(outcomes[blocked.point.name])
     assert blocked.log.read_text().count("must be new or empty") == 1
     assert outcomes[sweep.points[1].name] is None

@@ -48,7 +48,7 @@ def test_all_points_end_with_the_sequential_numbers_though_a_node_dies(cluster: 
     outcomes = list(conduct_sweep(sweep, tmp_path / "cluster", OnRay(address=cluster.address), retries=3))
     killer.join(timeout=60)
     assert not killer.is_alive(), "no node was killed while both points were training"
-    assert sorted(o.task.point.name for o in outcomes) == sorted(point.name for point in sweep.points)
+    assert sorted(o.task.name for o in outcomes) == sorted(point.name for point in sweep.points)
     assert [o.error for o in outcomes] == [None, None]
     for point in sweep.points:
         ended, alone = (RunDirectory(tmp_path / place / point.name) for place in ("cluster", "alone"))

@@ -18,6 +18,7 @@ from robustill.component import find, in_full
 from robustill.data.seeds import mix
 from robustill.data.split import Split, hold_out
 from robustill.environment import environment
+from robustill.limits import SEED, require_between
 
 
 def checks() -> tuple[Check, ...]:
@@ -58,6 +59,7 @@ def audit(
     Raises:
         ValueError: there are no images, or a label is none of the network's classes.
     """
+    require_between("seed", seed, 0, SEED)
     began = time.perf_counter()
     subject = _subject(model, split, budget or Linf(8 / 255), teacher, effort, seed, record or Record())
     with torch.random.fork_rng():  # a network may draw, and what it draws should repeat and leave no trace

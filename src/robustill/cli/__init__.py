@@ -38,6 +38,7 @@ VERBS = {
 ADVICE = {
     "train": "A run goes on from its last checkpoint with: robustill train --resume DIRECTORY",
     "evaluate": "The same command goes on after its last finished batch.",
+    "reproduce": "The same command goes on with what is left.",
 }
 """How to go on after an interruption."""
 TOGETHER = ("train", "evaluate")

@@ -32,9 +32,13 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     """
     words = [re.sub("^--[a-z-]+", lambda name: "--" + name[0][2:].replace("-", "_"), word) for word in arguments]
     try:
-        return parser.parse_args(words)
+        values = parser.parse_args(words)
     except ArgumentError as error:
         raise ValueError(_sentence(str(error), parser)) from None
+    for name, value in vars(values).items():
+        if value == "":  # what a shell makes of a variable that is not set
+            raise ValueError(f"{name} needs a value. Found: ''.")
+    return values
 
 
 def actions(parser: ArgumentParser) -> dict[str, Action]:
@@ -53,8 +57,8 @@ def _sentence(message: str, parser: ArgumentParser) -> str:
         return f"{match[1]} needs a value. Found: none."
     if match := re.search(r"arguments are required: (.*)|(?:Key|Option) [\"'](\w+)[\"'] is required", message):
         return f"Missing: {match[1] or match[2]}. Usage: {parser.usage}"
-    match = re.search(r'Parser key "([^"]+)":(?:.*(?:Got|Given) value: (.*))?', message)
+    match = re.search(r'Parser key "([^"]+)":(?:.*(?:Got|Given) value:(.*))?', message)
     if match and match[1] in known:
-        found = f" Found: {match[2]}." if match[2] else ""
+        found = f" Found: {match[2].strip() or repr('')}." if match[2] is not None else ""
         return f"{match[1]} must be {in_words(getattr(known[match[1]], '_typehint', str))}.{found}"
     return message if message.endswith(".") else f"{message}."

@@ -17,7 +17,8 @@ from robustill.audit import FULL, QUICK, AuditResult, Check, Effort, Record, aud
 from robustill.cli.arguments import make_parser, parse
 from robustill.data import Dataset, load
 from robustill.expression import parse as parse_expression
-from robustill.measure import checkpoints, load_checkpoint, load_other
+from robustill.files import require_writable
+from robustill.measure import SINGLE, checkpoints, load_checkpoint, load_other
 from robustill.models import Classifier
 from robustill.results import RunDirectory
 from robustill.setting import choose_device, use_threads
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     budget, effort = parse_expression(values.budget, Budget), _effort(values.full, values.samples)
     subject = prepare(values.target, values.data, values.teacher, choose_device(values.device))
     file = Path(values.output) if values.output else subject.folder / "audit.json"
+    require_writable(file)
     console = Console()
     with console.status("") as status:
 
@@ -112,7 +114,7 @@ def prepare(target: str, data: str | None, teacher: str | None, device: torch.de
         folder=Path() if elsewhere else run.path,
         model=load_other("Network", target, dataset, device)
         if elsewhere
-        else load_checkpoint(found[name], dataset, device),
+        else load_checkpoint(found[name], dataset, device, own=name != SINGLE),
         dataset=dataset,
         teacher=None if teacher_name is None else load_other("Teacher", teacher_name, dataset, device),
         teacher_name=teacher_name,

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from robustill.cli.arguments import make_parser, parse
 from robustill.data import DataCheck, PartCheck, check, load
-from robustill.files import write_json
+from robustill.files import require_writable, write_json
 from robustill.progress import Bar
+from robustill.wording import printable
 
 SHOWN = 10
 """Broken files and duplicates that are named on the screen; the JSON names all."""
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("data", type=str, metavar="DATA", help="where the images come from; see robustill list data")
     parser.add_argument("--json", type=str | None, help="write all that was found there, every file by its name")
     values = parse(parser, words[1:] if words[:1] == ["check"] else words)
+    if values.json is not None:
+        require_writable(Path(values.json))
     dataset, console = load(values.data, stream=True), Console()
     with Bar(len(dataset.train) + len(dataset.test), console) as bar:
         bar.stage(f"checking {values.data}")
@@ -57,7 +60,7 @@ def show(found: DataCheck, console: Console) -> None:
     ):
         if lines:
             more = f"\n  and {len(lines) - SHOWN:,} more: --json names all" if len(lines) > SHOWN else ""
-            text = "".join(f"\n  {line}" for line in lines[:SHOWN])
+            text = "".join(f"\n  {printable(line)}" for line in lines[:SHOWN])
             console.print(f"\n{title}:{text}{more}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -10,7 +10,10 @@ from rich.console import Console
 from robustill.cli.arguments import make_parser, parse
 from robustill.demo import demo
 from robustill.expression import parse as parse_expression
+from robustill.limits import THREADS, require_between
 from robustill.objectives import Objective
+
+MOST_SEEDS = 1000
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,10 +31,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace the demo that is in that directory")
     parser.add_argument("--jobs", type=int | None, help="processes at a time; default: one for each CPU core")
     values = parse(parser, arguments)
-    if values.seeds < 1:
-        raise ValueError(f"--seeds must be at least 1. Found: {values.seeds}.")
-    if values.jobs is not None and values.jobs < 1:
-        raise ValueError(f"--jobs must be at least 1. Found: {values.jobs}.")
+    require_between("--seeds", values.seeds, 1, MOST_SEEDS)
+    if values.jobs is not None:
+        require_between("--jobs", values.jobs, 1, THREADS)
     report = demo(
         Path(values.output),
         parse_expression(values.term, Objective),

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
             progress.note(outcome)
             if outcome.error is not None:
                 failed += 1
-                text = f"failed: {outcome.task.point.name}: {outcome.error}"
+                text = f"failed: {outcome.task.name}: {outcome.error}"
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
     finished = [task.directory for task in tasks if task.finished]
     if finished:

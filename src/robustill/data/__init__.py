@@ -76,6 +76,7 @@ from robustill.data.placement import place
 from robustill.data.seeds import generator
 from robustill.data.sources import find_sources
 from robustill.data.split import Split, hold_out
+from robustill.limits import SIDE
 
 __all__ = [
     "load",
@@ -119,8 +120,8 @@ def load(
     Raises ValueError for a source that is not known, FileNotFoundError for a path that does not exist, and what the
     source says of its files.
     """
-    if image_size is not None and image_size < 1:
-        raise ValueError(f"`image_size` must be a number of pixels, 1 or more; found {image_size}.")
+    if image_size is not None and not 1 <= image_size <= SIDE:
+        raise ValueError(f"`image_size` must be a number of pixels, 1 to {SIDE}; found {image_size}.")
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be 1 (grey) or 3 (RGB); found {channels}.")
     sources = find_sources()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +14,8 @@ from robustill.data.split import Split
 class Dataset:
     """What a source gives. ``name`` is the text that loads it, such as ``folder:photos``.
 
-    Raises ValueError for fewer than two classes, labels that name no class, a class without a training image, an empty
-    test split, or splits whose images differ in shape.
+    Raises ValueError for fewer than two classes, a name that cannot be shown or that two have, labels that name no
+    class, a class without a training image, an empty test split, or splits whose images differ in shape.
     """
 
     name: str
@@ -25,6 +26,12 @@ class Dataset:
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
             raise ValueError(f"{self.name}: a classifier needs at least two classes; found {_listed(self.classes)}.")
+        if odd := [name for name in self.classes if not name.isprintable() or not name.strip()]:
+            raise ValueError(
+                f"{self.name}: the name of a class must be text that can be shown; found {odd[0]!r}. Rename it."
+            )
+        if twice := [name for name, count in Counter(self.classes).items() if count > 1]:
+            raise ValueError(f"{self.name}: the names of classes must differ; found {_listed(twice)} more than once.")
         for part, split in (("training", self.train), ("test", self.test)):
             self._check_labels(part, split)
         if self.train.shape != self.test.shape:

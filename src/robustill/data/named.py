@@ -116,6 +116,8 @@ class NamedSet:
         places = [Path(path).expanduser()] if path else folders()
         for place in places:
             for layout in layouts:
+                if path and Path(layout.folder).is_absolute():
+                    continue  # where it lies is not below the folder that is named
                 # A folder that is named may be the set itself; one in which sets are looked for is not
                 for folder in (place / layout.folder, place)[: 2 if path else 1]:
                     if any(file.is_file() for file in folder.glob(layout.mark)):

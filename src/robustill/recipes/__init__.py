@@ -9,8 +9,10 @@ from typing import Any
 import yaml
 
 from robustill.recipes.paper import cells
+from robustill.wording import in_words
 
 FOLDER = Path(__file__).parent
+REASONS: dict[type, str] = {UnicodeDecodeError: "it is no text", RecursionError: "it is nested too deeply"}
 
 
 def list_recipes() -> dict[str, str]:
@@ -44,6 +46,18 @@ def recipe_file(text: str) -> Path:
     raise ValueError(f"A recipe is a known name or a YAML file. Found: {text!r}, which is neither. {hint}")
 
 
+class _Loader(yaml.SafeLoader):
+    """Builds numbers, texts, lists and mappings only, and no mapping that says a thing twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for key in keys if keys.count(key) > 1]:
+            raise yaml.constructor.ConstructorError(
+                problem=f"{twice[0]} is given more than once", problem_mark=node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
 def read_recipe(file: Path) -> dict[str, Any]:
     """The keys and values of a recipe, or of a run's ``run.yaml``.
 
@@ -51,14 +65,14 @@ def read_recipe(file: Path) -> dict[str, Any]:
         ValueError: the file cannot be read, is no YAML, or holds something else than keys with values.
     """
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = yaml.load(file.read_text(encoding="utf-8"), _Loader)  # a safe one
     except OSError as error:
         raise ValueError(f"A recipe must be a readable YAML file. Found: {file} ({error.strerror}).") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:  # of text, dates, depth
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-        reason = f"line {mark.line + 1}: {problem}" if mark else "it is no text"
+        reason = f"line {mark.line + 1}: {problem}" if mark else REASONS.get(type(error), str(error))
         raise ValueError(f"A recipe must be a readable YAML file. Found: {file} ({reason}).") from None
     if not isinstance(values, dict):
-        found = "nothing" if values is None else f"a {type(values).__name__}"
+        found = "nothing" if values is None else in_words(type(values))
         raise ValueError(f"A recipe must hold keys with values, such as `epochs: 30`. Found: {found} in {file}.")
     return {str(key): value for key, value in values.items()}

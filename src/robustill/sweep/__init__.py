@@ -5,7 +5,7 @@ interrupted goes on after its last epoch, one whose process died is tried again.
 will, and ends with the same numbers.
 """
 
-from robustill.sweep.conduct import Outcome, Task, conduct_sweep, finish
+from robustill.sweep.conduct import Job, Outcome, Task, conduct_jobs, conduct_sweep, finish
 from robustill.sweep.plan import Point, Sweep, read_sweep
 
-__all__ = ["Outcome", "Point", "Sweep", "Task", "conduct_sweep", "finish", "read_sweep"]
+__all__ = ["Job", "Outcome", "Point", "Sweep", "Task", "conduct_jobs", "conduct_sweep", "finish", "read_sweep"]

@@ -8,7 +8,11 @@ from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-from robustill.sweep.conduct import Outcome, Task, finish, last_words
+from robustill.limits import THREADS, require_between
+from robustill.sweep.conduct import Job, Outcome, finish, last_words
+
+GPUS = 64
+"""More than a node has."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,12 @@ class OnRay:
     cpus: int = 1
     gpus: float = 0.0
 
-    def __call__(self, tasks: Sequence[Task], *, retries: int) -> Iterator[Outcome]:
+    def __post_init__(self) -> None:
+        require_between("--cpus", self.cpus, 1, THREADS)
+        if not 0 <= self.gpus <= GPUS:
+            raise ValueError(f"--gpus must be from 0 to {GPUS}, or a fraction. Found: {self.gpus}.")
+
+    def __call__(self, tasks: Sequence[Job], *, retries: int) -> Iterator[Outcome]:
         ray = _ray()
         if not ray.is_initialized():
             try:
@@ -38,7 +47,7 @@ class OnRay:
             (ended, *_), _ = ray.wait(list(pending))
             yield self._outcome(ray, ended, pending.pop(ended))
 
-    def _outcome(self, ray: Any, ended: Any, task: Task) -> Outcome:
+    def _outcome(self, ray: Any, ended: Any, task: Job) -> Outcome:
         try:
             return Outcome(task, ray.get(ended))
         except ray.exceptions.RayError as error:
@@ -46,7 +55,7 @@ class OnRay:
             return Outcome(task, f"Ray gave it up ({kind}): {last_words(task.log)} (see {task.log})")
 
 
-def _logged(task: Task, threads: int) -> str | None:
+def _logged(task: Job, threads: int) -> str | None:
     """Finishes a point; what it prints, and why it failed, goes to its log."""
     task.log.parent.mkdir(parents=True, exist_ok=True)
     with task.log.open("a", encoding="utf-8", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):

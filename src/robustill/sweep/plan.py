@@ -18,15 +18,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
+from robustill.attacks import Budget
+from robustill.evaluation import adversaries_named
+from robustill.expression import fits, parse
+from robustill.limits import IMAGES, SEED, require_between
 from robustill.recipes import read_recipe, recipe
 from robustill.run import Run
-from robustill.wording import unknown_setting
+from robustill.wording import brief, in_words, unknown_setting
 
 KEYS = ("recipe", "settings", "grid", "runs", "evaluate")
-MEASURES = ("attacks", "budget", "samples", "batch_size", "seed")
+MEASURES: dict[str, type] = {"attacks": list, "budget": str, "samples": int, "batch_size": int, "seed": int}
+RANGES = {"samples": (1, IMAGES), "batch_size": (1, IMAGES), "seed": (0, SEED)}
+POINTS = 10_000
+"""A file that means more was not meant so."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,10 @@ def read_sweep(file: Path) -> Sweep:
         if key not in KEYS:
             raise ValueError(f"{file}: {unknown_setting(key, KEYS)}")
     measures = _mapping(file, content, "evaluate")
-    for key in measures:
-        if key not in MEASURES:
-            raise ValueError(f"{file}: evaluate: {unknown_setting(key, MEASURES)}")
-    attacks = measures.get("attacks", [])
-    if not isinstance(attacks, list):
-        raise ValueError(f"{file}: evaluate: attacks must be a list, such as [clean, pgd20]. Found: {attacks!r}.")
+    try:
+        _check_measures(measures)
+    except ValueError as error:
+        raise ValueError(f"{file}: evaluate: {error}") from None
     name = content.get("recipe")
     shared = (recipe(str(name)) if name is not None else {}) | _mapping(file, content, "settings")
     points = {point.name: point for point in _points(file, content, shared, measures)}
@@ -77,23 +83,40 @@ def read_sweep(file: Path) -> Sweep:
     return Sweep(tuple(points.values()))
 
 
+def _check_measures(measures: Mapping[str, Any]) -> None:
+    """Refuses now what would be refused after the first point was trained."""
+    for key, value in measures.items():
+        if key not in MEASURES:
+            raise ValueError(unknown_setting(key, MEASURES))
+        if not fits(value, MEASURES[key]):
+            such = ", such as [clean, pgd20]" if key == "attacks" else ""
+            raise ValueError(f"{key} must be {in_words(MEASURES[key])}{such}. Found: {brief(value)}.")
+        if key in RANGES:
+            require_between(key, value, *RANGES[key])
+    adversaries_named(map(str, measures.get("attacks", [])), parse(measures.get("budget", "Linf(8/255)"), Budget))
+
+
 def _points(
     file: Path, content: Mapping[str, Any], shared: Mapping[str, Any], measures: Mapping[str, Any]
 ) -> Iterator[Point]:
     grid = _mapping(file, content, "grid")
     for key, values in grid.items():
         if not isinstance(values, list) or not values:
-            raise ValueError(f"{file}: grid: {key} must be a list of values, such as [0, 1, 2]. Found: {values!r}.")
+            raise ValueError(
+                f"{file}: grid: {key} must be a list of values, such as [0, 1, 2]. Found: {brief(values)}."
+            )
     listed = content.get("runs", [{}])
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise ValueError(f"{file}: runs must be a list of mappings, such as [{{seed: 0}}]. Found: {listed!r}.")
+        raise ValueError(f"{file}: runs must be a list of mappings, such as [{{seed: 0}}]. Found: {brief(listed)}.")
+    if (count := len(listed) * prod(map(len, grid.values()))) > POINTS:
+        raise ValueError(f"{file} must mean at most {POINTS:,} points. Found: {count:,}. Shorten a list.")
     for one, *combination in product(listed, *grid.values()):
         texts = {**shared, **one, **dict(zip(grid, combination, strict=True))}
         try:
             run = Run.from_texts(texts)
         except ValueError as error:
             own = {key: value for key, value in texts.items() if key not in shared or shared[key] != value}
-            raise ValueError(f"{file}: the point {own}: {error}") from None
+            raise ValueError(f"{file}: the point {brief(own)}: {error}") from None
         yield Point(point_name(run), run, measures)
 
 
@@ -105,7 +128,7 @@ def point_name(run: Run) -> str:
 def _mapping(file: Path, content: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = content.get(key) or {}
     if not isinstance(value, dict):
-        raise ValueError(f"{file}: {key} must be keys with values, such as {{seed: [0, 1]}}. Found: {value!r}.")
+        raise ValueError(f"{file}: {key} must be keys with values, such as {{seed: [0, 1]}}. Found: {brief(value)}.")
     return {str(name): entry for name, entry in value.items()}
 
 

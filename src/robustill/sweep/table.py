@@ -25,7 +25,7 @@ class Progress:
         self._epochs = self._finished_epochs()
 
     def note(self, outcome: Outcome) -> None:
-        self._outcomes[outcome.task.point.name] = outcome
+        self._outcomes[outcome.task.name] = outcome
 
     def __rich__(self) -> Table:
         table = Table("point", "state", box=None, caption=self._caption(), caption_justify="left")

@@ -11,6 +11,7 @@ import torch
 from robustill.attacks import Attack, Budget, Linf
 from robustill.data import Dataset, in_order
 from robustill.evaluation import adversaries_named, sweep
+from robustill.limits import IMAGES, SEED, require_between
 from robustill.models import ModelConfig, count_parameters
 from robustill.results import Accuracy, Mean
 from robustill.teachers.diagnosis import Reading, accuracy_of, better_reading
@@ -128,6 +129,8 @@ def check_teacher(
         FileNotFoundError: there is nothing behind the text.
         ValueError: it cannot be read, or cannot speak about these images.
     """
+    require_between("batch_size", batch_size, 1, IMAGES)
+    require_between("seed", seed, 0, SEED)
     teacher = load_teacher(text)
     check_fits("Teacher", text, teacher, dataset)
     teacher.to(device)

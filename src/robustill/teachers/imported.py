@@ -58,7 +58,13 @@ def load_python(path: str) -> Classifier:
         raise ValueError(f"Cannot import {module!r} for py:{path}: {error}. Is its folder in PYTHONPATH?") from None
     if not callable(function):
         raise ValueError(f"py:{path} must name a function of the module {module}. Found: {function!r}.")
-    net = function()
+    try:
+        net = function()
+    except TypeError as error:
+        raise ValueError(
+            f"py:{path} must return a network when it is called without arguments. Found: it fails "
+            f"(TypeError: {error}). ROBUSTILL_TRACEBACK=1 shows where."
+        ) from error
     if not isinstance(net, nn.Module):
         raise ValueError(f"py:{path} must return a network (torch.nn.Module). Found: {type(net).__name__}.")
     if isinstance(net, Classifier) and hasattr(net, "config"):  # made by create_model or load_model

@@ -16,6 +16,7 @@ from robustill.teachers.hub import fetch_model, load_hub
 from robustill.teachers.imported import load_python, load_timm
 from robustill.teachers.presets import PRESETS, Preset, find_preset
 from robustill.teachers.robustbench import load_robustbench
+from robustill.wording import brief
 
 DEMO = Path(str(files("robustill.teachers"))) / "demo"
 """The shipped teacher: weights, config and the recipe that made it."""
@@ -59,7 +60,7 @@ def load_teacher(text: str) -> Classifier:
     elif scheme == "file" and rest:
         teacher = _load_file(rest)
     else:
-        teacher = load_model(network_path(text))
+        teacher = load_model(network_path(text), imports=scheme == "run")  # a run is one's own, as a recipe is
     return teacher.eval().requires_grad_(False)
 
 
@@ -156,4 +157,8 @@ def _saved_classes(text: str) -> tuple[str, ...] | None:
     """The names of the classes, which our own format keeps; None where nobody knows them."""
     folder = own_folder(text)
     names = None if folder is None else read_entries(folder).get("classes")
-    return None if names is None else tuple(names)
+    if names is None:
+        return None
+    if not isinstance(names, list):
+        raise ValueError(f"{folder}: the config's classes should be a list of names; found {brief(names)}.")
+    return tuple(map(str, names))

@@ -23,6 +23,7 @@ def from_pickles(folder: Path, files: Sequence[str], key: bytes) -> Raw:
         data: Any = content.get(b"data")
         labels: Any = content.get(key)
         sound = isinstance(data, np.ndarray) and data.dtype == np.uint8 and isinstance(labels, list)
+        sound = sound and all(isinstance(label, int) for label in labels)
         if not sound or data.shape != (len(labels), _PIXELS):
             raise ValueError(
                 f"{folder / name} must hold {_PIXELS} bytes for each image under `data` and its labels under "

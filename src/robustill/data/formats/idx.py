@@ -28,7 +28,9 @@ def read_idx(file: Path) -> UInt8[np.ndarray, " *axes"]:
             raise ValueError(f"{file} is not a whole gzip file ({error}); get it again.") from error
     if content[:3] != b"\x00\x00\x08":
         raise ValueError(f"{file} must be an idx file of bytes, gzipped or not; it begins with {content[:3].hex(' ')}.")
-    start = 4 + 4 * content[3]
+    start = 4 + 4 * content[3] if len(content) > 3 else 4
+    if len(content) < start:
+        raise ValueError(f"{file} must have a header of {start} bytes; found {len(content)}. Get it again.")
     shape = np.frombuffer(content[4:start], ">u4").astype(np.int64)
     if len(content) - start != shape.prod():
         raise ValueError(

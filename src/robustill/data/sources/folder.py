@@ -96,7 +96,7 @@ def _divide(listing: Listing) -> tuple[Listing, Listing]:
                 f"{files[0]} is alone in its class folder: it takes two images or more to divide a class into training "
                 "and test."
             )
-        drawn = sorted(files, key=lambda file: blake2b(Path(file).as_posix().encode()).digest())
+        drawn = sorted(files, key=lambda file: blake2b(Path(file).as_posix().encode(errors="surrogateescape")).digest())
         count = max(1, round(_TEST_SHARE * len(files)))
         test[name], train[name] = sorted(drawn[:count]), sorted(drawn[count:])
     return train, test
