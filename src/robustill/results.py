@@ -217,7 +217,7 @@ class Evaluation:
     def joined(self, later: Evaluation) -> Evaluation:
         """This one and a later one of the same network: what both measured is the later's, the gallery the first's."""
         groups = ("accuracies", "agreement", "measures", "curves", "arrays")
-        found = {group: {**getattr(self, group), **getattr(later, group)} for group in groups}
+        found: dict[str, Any] = {group: {**getattr(self, group), **getattr(later, group)} for group in groups}
         found["arrays"] |= {name: values for name, values in self.arrays.items() if name.startswith("gallery_")}
         return replace(later, **found, teacher=later.teacher or self.teacher, seconds=self.seconds + later.seconds)
 

@@ -10,11 +10,42 @@ from typing import Any
 import numpy as np
 import yaml
 
-from robustill.results import Accuracy, Evaluation, Mean, RunDirectory
+from robustill.results import Accuracy, Evaluation, Mean, Point, RunDirectory
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 PGD20 = "PGD(budget=Linf(8/255), steps=20, step_size=2/255)"
+AUTOATTACK = "AutoAttack(budget=Linf(8/255))"
 N = 400
+
+AUDIT = {
+    "verdict": "warn",
+    "summary": "1 warn, 1 pass",
+    "findings": [
+        {
+            "id": id,
+            "title": title,
+            "meaning": "What it means.",
+            "check": "Check()",
+            "verdict": verdict,
+            "value": 0.0,
+            "measured": "0 of 256",
+            "threshold": "at most 1%",
+            "seconds": 0.1,
+        }
+        for id, title, verdict in (("A1", "Eval mode", "pass"), ("C2", "A single class", "warn"))
+    ],
+    "data": "demo",
+    "budget": "Linf(8/255)",
+    "n": 256,
+}
+"""What ``robustill audit`` writes, as far as a report reads it."""
+
+PROFILE = {
+    "steps": 5,
+    "step_seconds": 0.04,
+    "phase_seconds": {"data": 0.004, "attack: student": 0.03, "outer: rest": 0.0, "optimizer": 0.006},
+    "own": 0.97,
+}
 
 
 def run_directory(
@@ -32,8 +63,12 @@ def run_directory(
     pictures: int = 2,
     images: np.ndarray | None = None,
     settings: Mapping[str, Any] | None = None,
+    full: bool = False,
 ) -> Path:
-    """A student's directory; ``accuracies`` is checkpoint -> adversary -> share of ``N`` images."""
+    """A student's directory; ``accuracies`` is checkpoint -> adversary -> share of ``N`` images.
+
+    ``full``: with everything that can be measured, an audit and a profile.
+    """
     run = RunDirectory(path)
     path.mkdir(parents=True)
     choices: dict[str, Any] = {"data": "demo", "student": "SmallCNN(width=16)", "teacher": teacher, "method": method}
@@ -65,8 +100,12 @@ def run_directory(
         for epoch in range(1, (epochs if done is None else done) + 1)
     ]
     run.metrics_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pictured: dict[str, Any] = {"classes": classes, "pictures": pictures, "images": images}
     for name, shares in (accuracies or {}).items():
-        evaluate(path, name, shares, agreement=agreement, classes=classes, pictures=pictures, images=images, seed=seed)
+        evaluate(path, name, shares, agreement=agreement, seed=seed, full=full, **pictured)
+    if full:
+        (path / "audit.json").write_text(json.dumps(AUDIT))
+        run.profile_file.write_text(json.dumps(PROFILE))
     return path
 
 
@@ -112,13 +151,20 @@ def evaluate(
     flags: bool = True,
     adversary: str = PGD20,
     seed: int = 0,
+    full: bool = False,
 ) -> Evaluation:
     """Writes evaluation/NAME.json and .npz with exactly these shares of ``n`` images correct."""
     arrays: dict[str, np.ndarray] = {}
     accuracies = {}
     for key, share in shares.items():
         correct = round(share * n)
-        accuracies[key] = Accuracy(adversary="Clean()" if key == "clean" else adversary, n=n, correct=correct)
+        accuracies[key] = Accuracy(
+            adversary="Clean()" if key == "clean" else AUTOATTACK if key == "autoattack" else adversary,
+            n=n,
+            correct=correct,
+            stages=staged(round(shares["clean"] * n), correct) if key == "autoattack" else None,
+            by_class=by_class(correct, n, len(classes)) if full else (),
+        )
         if flags:
             arrays[f"correct_{key}"] = np.arange(n) < correct
     means = {}
@@ -139,6 +185,8 @@ def evaluate(
         classes=tuple(classes),
         accuracies=accuracies,
         agreement=means,
+        measures=measures(shares["clean"], teacher) if full else {},
+        curves={"pgd20": curve(accuracies)} if full else {},
         teacher="run:somewhere/teacher" if teacher else None,
         batch_size=256,
         seed=0,
@@ -147,6 +195,40 @@ def evaluate(
     )
     RunDirectory(path).save_evaluation(name, evaluation)
     return evaluation
+
+
+def staged(clean: int, last: int) -> dict[str, int]:
+    """APGD-CE breaks three quarters of what is broken, APGD-T the rest."""
+    first = clean - 3 * (clean - last) // 4
+    return {"clean": clean, "apgd-ce": first, "apgd-t": last, "fab-t": last, "square": last}
+
+
+def by_class(correct: int, n: int, classes: int) -> tuple[tuple[int, int], ...]:
+    """As many images of each class; the last class has lost as many as it can."""
+    each = n // classes
+    lost = n - correct
+    losses = [min(each, lost // 2) if index == classes - 1 else 0 for index in range(classes)]
+    rest = lost - sum(losses)
+    for index in range(classes - 1):
+        losses[index] = rest // (classes - 1) + (index < rest % (classes - 1))
+    return tuple((each, each - one) for one in losses)
+
+
+def curve(accuracies: Mapping[str, Accuracy]) -> tuple[Point, ...]:
+    """Clean at 0, PGD-20 at 8/255, in between and beyond on the line through them."""
+    clean, attacked = accuracies["clean"], accuracies["pgd20"]
+    slope = (clean.correct - attacked.correct) / 8
+    shares = {r: Accuracy(adversary=PGD20, n=clean.n, correct=round(clean.correct - slope * r)) for r in (0, 4, 8, 12)}
+    return tuple(Point(radius=r / 255, accuracy=accuracy) for r, accuracy in shares.items())
+
+
+def measures(clean: float, teacher: bool) -> dict[str, Mean]:
+    names = ["remainder_uniform", "remainder_adversarial"]
+    names += [f"distance_{name}" for name in ("clean", "uniform", "adversarial")] if teacher else []
+    return {
+        name: Mean(n=N, mean=clean * (index + 1), std=0.1, resampled=(clean, 5.0), text="as measured")
+        for index, name in enumerate(names)
+    }
 
 
 def gallery(k: int, images: np.ndarray | None, *, seed: int, teacher: bool) -> dict[str, np.ndarray]:
@@ -166,7 +248,10 @@ def gallery(k: int, images: np.ndarray | None, *, seed: int, teacher: bool) -> d
         "adversarial_prediction": np.where(np.arange(k) % 3 == 1, (y + 5) % len(CLASSES), y),
         "gradient": gradient.astype(np.float32),
     }
+    slope = np.linspace(-1, 1, 5)[:, None] + 0.2 * np.linspace(-1, 1, 5)[None]
+    arrays["surface"] = np.stack([0.5 - slope, 1.5 - slope])[:k].astype(np.float32)
     if teacher:
+        arrays["teacher_surface"] = np.stack([2 - 0.5 * slope, 3 - 0.5 * slope])[:k].astype(np.float32)
         arrays |= {"teacher_clean_prediction": y, "teacher_adversarial_prediction": y}
         arrays |= {"teacher_gradient": smooth.astype(np.float32), "gc": random.uniform(0.3, 0.9, k).astype(np.float32)}
     return {f"gallery_{key}": values for key, values in arrays.items()}

@@ -33,7 +33,14 @@ def test_empty_brackets_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "name"), [("clean", "Clean"), ("pgd20", "PGD-20"), ("aa", "AutoAttack"), ("mine", "mine")]
+    ("key", "name"),
+    [
+        ("clean", "Clean"),
+        ("pgd20", "PGD-20"),
+        ("aa", "AutoAttack"),
+        ("mine", "mine"),
+        ("cw20@L2(0.5)", "CW-20 in L2(0.5)"),
+    ],
 )
 def test_adversaries_have_the_names_of_papers(key: str, name: str) -> None:
     assert adversary(key) == name

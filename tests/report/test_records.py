@@ -33,10 +33,28 @@ def test_labels_say_what_tells_groups_apart(tmp_path: Path) -> None:
     ]
 
 
-def test_a_directory_that_was_only_evaluated_is_a_teacher(tmp_path: Path) -> None:
-    study = read_study([run_directory(tmp_path / "run"), teacher_directory(tmp_path / "big", {"clean": 0.9})])
+def test_a_network_as_large_as_the_students_teacher_is_it(tmp_path: Path) -> None:
+    paths = [run_directory(tmp_path / "run"), teacher_directory(tmp_path / "big", {"clean": 0.9})]
+    study = read_study(paths)
     assert [teacher.name for teacher in study.teachers] == ["big"]
     assert len(study.groups) == 1
+
+
+def test_a_checkpoint_that_is_nobodys_teacher_is_called_by_its_name(tmp_path: Path) -> None:
+    paths = [teacher_directory(tmp_path / name, {"clean": 0.9}) for name in ("one", "other")]
+    alone, both = read_study(paths[:1]), read_study(paths)
+    assert alone.teachers == both.teachers == ()
+    assert [both.label(group) for group in both.groups] == ["one", "other"]
+    evaluate(paths[0], "best", {"clean": 0.9}, agreement=None, teacher=False)  # of another size than the teacher
+    found = read_study([*paths, run_directory(tmp_path / "run")])
+    assert [teacher.name for teacher in found.teachers] == ["other"]
+    assert [found.label(group) for group in found.groups] == ["one", "PGDAT"]
+
+
+def test_a_second_teacher_is_one_too(tmp_path: Path) -> None:
+    natural = run_directory(tmp_path / "natural", teacher=None, method="Natural()")
+    student = run_directory(tmp_path / "student", settings={"natural_teacher": "run:runs/natural"})
+    assert [t.name for t in read_study([natural, student]).teachers] == ["natural"]
 
 
 def test_a_run_that_others_name_as_their_teacher_is_one(tmp_path: Path) -> None:
@@ -85,7 +103,17 @@ def test_no_runs_at_all_are_refused() -> None:
         read_study([])
 
 
-@pytest.mark.parametrize("name", ["run.yaml", "protocol.json", "evaluation/best.json", "evaluation/best.npz"])
+@pytest.mark.parametrize("name", ["audit.json", "profile.json"])
+def test_a_file_of_another_kind_is_named_by_its_run(tmp_path: Path, name: str) -> None:
+    path = run_directory(tmp_path / "run")
+    (path / name).write_text('{"something": "else"}')
+    with pytest.raises(ValueError, match=r"run directory .*run holds a file that robustill did not write"):
+        read_study([path])
+
+
+@pytest.mark.parametrize(
+    "name", ["run.yaml", "protocol.json", "evaluation/best.json", "evaluation/best.npz", "audit.json"]
+)
 def test_a_damaged_file_is_named_by_its_run(tmp_path: Path, name: str) -> None:
     path = run_directory(tmp_path / "run")
     evaluate(path, "best", {"clean": 0.5})

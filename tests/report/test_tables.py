@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from robustill.report import main_table, read_study
-from robustill.report.tables import Cell, Column, Table, paired_table, raw_table
+from robustill.report.table import Cell, Column, Table
+from robustill.report.tables import paired_table, raw_table
 from tests.report.fabricate import evaluate, run_directory, teacher_directory
 
 IGDM = "PGDAT() + IGDM(alpha=10)"
@@ -102,7 +103,10 @@ def test_the_caption_tells_attacks_of_one_name_apart(tmp_path: Path) -> None:
     evaluate(paths[0], "best", {"clean": 0.9, "pgd20": 0.7}, n=200)
     evaluate(paths[1], "best", {"clean": 0.9, "pgd20": 0.8}, adversary="PGD(budget=Linf(4/255))")
     caption = main_table(read_study(paths)).caption
-    assert caption.startswith("Measured on 200 to 400 test images of demo.")
+    assert caption.startswith(
+        "Measured on a subset of 200 of the 2,000 test images of demo (Clean, PGD-20) and a subset of 400 of the 2,000 "
+        "test images of demo (Clean, PGD-20)."
+    )
     assert "PGD-20 was not the same attack in every row: PGD(budget=Linf(4/255)); PGD(budget=Linf(8/255)" in caption
 
 

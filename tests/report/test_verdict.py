@@ -11,6 +11,7 @@ from robustill.report.tiles import tiles
 from tests.report.fabricate import evaluate, run_directory, teacher_directory
 
 IGDM = "PGDAT() + IGDM(alpha=10)"
+SUBSET = "a subset of 400 of the 2,000 test images"
 
 
 def pair(folder: Path, base: Sequence[float], plus: Sequence[float]) -> list[Path]:
@@ -30,7 +31,7 @@ def words(paths: Sequence[Path]) -> str:
 def test_better(tmp_path: Path) -> None:
     paths = pair(tmp_path, [0.7], [0.8])
     assert words(paths).startswith(
-        "With IGDM the student keeps 80.0 % of 400 test images correct under PGD-20, 10.0 points more than without. "
+        f"With IGDM the student keeps 80.0 % of {SUBSET} correct under PGD-20, 10.0 points more than without. "
         "One seed: over the same images the 95 % interval of the difference is +7.0 to +12.9 points"
     )
     assert verdict(read_study(paths)).tone == "better"
@@ -38,14 +39,14 @@ def test_better(tmp_path: Path) -> None:
 
 def test_worse(tmp_path: Path) -> None:
     paths = pair(tmp_path, [0.8], [0.7])
-    assert "keeps 70.0 % of 400 test images correct under PGD-20, 10.0 points less than without." in words(paths)
+    assert f"keeps 70.0 % of {SUBSET} correct under PGD-20, 10.0 points less than without." in words(paths)
     assert verdict(read_study(paths)).tone == "worse"
 
 
 def test_a_difference_whose_interval_holds_zero_is_too_close_to_call(tmp_path: Path) -> None:
     paths = pair(tmp_path, [0.7], [0.71])
     text = words(paths)
-    assert "71.0 % of 400 test images correct under PGD-20, 1.0 points more than without: too close to call." in text
+    assert f"71.0 % of {SUBSET} correct under PGD-20, 1.0 points more than without: too close to call." in text
     assert "so it holds zero" in text
     assert verdict(read_study(paths)).tone == "unclear"
 
@@ -68,7 +69,7 @@ def test_without_the_flags_of_the_images_the_two_intervals_are_compared(tmp_path
 def test_several_seeds_are_judged_by_their_paired_differences(tmp_path: Path) -> None:
     clear = words(pair(tmp_path / "clear", [0.70, 0.72, 0.74], [0.75, 0.7725, 0.7925]))
     assert clear.startswith(
-        "Over 3 seeds the student with IGDM keeps on average 77.2 % of 400 test images correct under PGD-20, "
+        f"Over 3 seeds the student with IGDM keeps on average 77.2 % of {SUBSET} correct under PGD-20, "
         "5.2 points more than without. Paired by seed, the 95 % interval of the mean difference is +4.8 to +5.5 points"
     )
     assert "3 of 3 seeds gained" in clear
@@ -96,12 +97,14 @@ def test_several_pairs_are_counted(tmp_path: Path) -> None:
         paths.append(run_directory(tmp_path / name, method=method, accuracies={"best": {"clean": 0.9, "pgd20": share}}))
     text = words(paths)
     assert text.startswith("IGDM raised PGD-20 accuracy in 1 of 2 comparisons, lowered it in 1, and was too close to")
-    assert "RSLAD + IGDM(alpha=5): 70.0 % with, 80.0 % without (−10.0 points" in text
+    assert "Raised: PGDAT +10.0 (+7.0 to +12.9, 1 seed, “best”)." in text
+    assert "Lowered: RSLAD −10.0 (−12.9 to −7.0, 1 seed, “best”)." in text
+    assert f"Measured on {SUBSET} of demo" in text
 
 
 def test_one_run_is_described_and_nothing_is_claimed_about_a_term(tmp_path: Path) -> None:
     text = words([run_directory(tmp_path / "run", accuracies={"last": {"clean": 0.9, "pgd20": 0.75}})])
-    assert text.startswith("PGDAT keeps 75.0 % of 400 test images correct under PGD-20. Its 95 % interval is 70.5 % to")
+    assert text.startswith(f"PGDAT keeps 75.0 % of {SUBSET} correct under PGD-20. Its 95 % interval is 70.5 % to")
     assert "90.0 % of the unchanged images right" in text
     assert "what such a term (IGDM) changes is not shown" in text
 
@@ -112,13 +115,13 @@ def test_unpaired_runs_are_ranked_with_their_intervals(tmp_path: Path) -> None:
         for name, share in (("A", 0.7), ("B", 0.75), ("C", 0.2))
     ]
     text = words(paths)
-    assert text.startswith("B keeps 75.0 % of 400 test images correct under PGD-20, the most of 3 networks.")
+    assert text.startswith(f"B keeps 75.0 % of {SUBSET} correct under PGD-20, the most of 3 networks.")
     assert "Next is A with 70.0 %; the 95 % intervals overlap." in text
 
 
-def test_a_teacher_alone(tmp_path: Path) -> None:
+def test_a_network_of_which_nothing_is_known_is_called_by_its_directory(tmp_path: Path) -> None:
     text = words([teacher_directory(tmp_path / "t", {"clean": 0.9, "pgd20": 0.84})])
-    assert text.startswith("The teacher keeps 84.0 % of 400 test images correct under PGD-20.")
+    assert text.startswith("t keeps 84.0 % of 400 test images correct under PGD-20.")
 
 
 def test_a_teacher_beside_a_pair_is_compared_in_size(tmp_path: Path) -> None:
@@ -187,7 +190,7 @@ def test_the_verdict_reads_autoattack_where_it_was_run(tmp_path: Path) -> None:
     metrics = metrics_of(read_study([path]))
     assert [metric.key for metric in metrics] == ["clean", "aa", "pgd20", "gd", "gc"]
     assert headline(metrics) == Metric("aa", accuracy=True)
-    assert "40.0 % of 400 test images correct under AutoAttack" in words([path])
+    assert f"40.0 % of {SUBSET} correct under AutoAttack" in words([path])
 
 
 def test_a_comparison_is_of_the_same_seed(tmp_path: Path) -> None:

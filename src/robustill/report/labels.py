@@ -40,7 +40,10 @@ def component(term: str) -> str:
 
 
 def adversary(key: str) -> str:
-    """An adversary's key as papers write it: ``pgd20`` is PGD-20."""
+    """An adversary's key as papers write it: ``pgd20`` is PGD-20, ``pgd20@L2(0.5)`` is PGD-20 in L2(0.5)."""
+    name, own, ball = key.partition("@")
+    if own and "(" not in name:
+        return f"{adversary(name)} in {ball}"
     known = {"clean": "Clean", "aa": "AutoAttack", "autoattack": "AutoAttack", "fgsm": "FGSM"}
     steps = re.fullmatch(r"(pgd|apgd|cw)[-_]?(\d+)", key)
     if steps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -19,7 +20,7 @@ AGREEMENT = {
     "gc": ("GC", "higher", "mean cosine between the input gradients of student and teacher; higher is closer"),
 }
 STRONGEST = ("aa", "autoattack")
-"""Adversaries a verdict is read from where they were run, strongest first; otherwise the last that was run."""
+"""Adversaries a verdict is read from where they were run; otherwise the last search over the usual ball."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def headline(metrics: Sequence[Metric]) -> Metric | None:
     for key in STRONGEST:
         if Metric(key, accuracy=True) in accuracies:
             return Metric(key, accuracy=True)
-    return accuracies[-1] if accuracies else None
+    searching = [metric for metric in accuracies if re.fullmatch(r"(a?pgd|cw)[-\w]*", metric.key)]
+    return next(reversed(searching or accuracies), None)
 
 
 @dataclass(frozen=True)

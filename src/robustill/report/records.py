@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from robustill.report.facts import teacher_parameters
 from robustill.report.labels import short, terms
 from robustill.results import Evaluation, RunDirectory
 
@@ -34,6 +36,8 @@ class Record:
     evaluations: dict[str, Evaluation]
     arrays: dict[str, dict[str, np.ndarray]]
     """Evaluation -> its arrays: flags of each image, gallery."""
+    audit: dict[str, Any]
+    profile: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -124,14 +128,30 @@ class Study:
         return self.teachers + tuple(record for group in self.groups for record in group.records)
 
     def label(self, group: Group) -> str:
-        """A group's method, and whatever else tells it from the other groups."""
-        keys = dict.fromkeys(key for other in self.groups for key in other.choices if key != "method")
-        telling = [key for key in keys if len({str(other.choices.get(key)) for other in self.groups}) > 1]
-        name = short(group.method) if group.method else group.records[0].name
-        return ", ".join([name] + [f"{key} {short(str(group.choices.get(key)))}" for key in telling])
+        """A group's method, and whatever else tells it from the other groups of which something is known."""
+        return self._labels[group]
+
+    @cached_property
+    def _labels(self) -> dict[Group, str]:
+        known = [group.choices for group in self.groups if group.choices]
+        keys = dict.fromkeys(key for choices in known for key in choices if key != "method")
+        values = {
+            key: {short(str(value)) for choices in known if (value := choices.get(key)) is not None} for key in keys
+        }
+        several = [key for key, found in values.items() if len(found) > 1]
+        labels = {group: _label(group, several) for group in self.groups}
+        twice = [label for label, n in Counter(labels.values()).items() if n > 1]
+        # What one of them leaves open tells them apart.
+        telling = [key for key in keys if len({str(choices.get(key)) for choices in known}) > 1]
+        return {group: _label(group, telling) if label in twice else label for group, label in labels.items()}
 
     def teacher_label(self, teacher: Record) -> str:
         return "Teacher" if len(self.teachers) == 1 else f"Teacher {teacher.name}"
+
+
+def _label(group: Group, keys: Sequence[str]) -> str:
+    name = short(group.method) if group.method else group.records[0].name
+    return ", ".join([name] + [f"{key} {short(str(group.choices[key]))}" for key in keys if key in group.choices])
 
 
 def ordered(checkpoints: set[str]) -> list[str]:
@@ -162,12 +182,20 @@ def read_record(path: Path) -> Record:
             metrics=[metrics[epoch] for epoch in sorted(metrics)],
             evaluations=evaluations,
             arrays={name: run.arrays(name) for name in evaluations},
+            audit=_with(run.audit(), "verdict", "summary", "findings", "n", "data", "budget"),
+            profile=_with(run.profile(), "steps", "step_seconds", "phase_seconds"),
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"The run directory {path} holds a file that robustill did not write or that is damaged ({error!r}). "
+            f"The run directory {path} holds a file that robustill did not write or that is damaged "
+            f"({error if isinstance(error, ValueError) else repr(error)}). "
             "Restore or remove that file."
         ) from error
+
+
+def _with(found: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """What a file holds, which is nothing or has these entries; KeyError where it is another's file."""
+    return {key: found[key] for key in keys} if found else {}
 
 
 def read_study(paths: Sequence[Path]) -> Study:
@@ -183,7 +211,7 @@ def read_study(paths: Sequence[Path]) -> Study:
     groups: dict[str, list[Record]] = {}
     for record in records:
         if record not in teachers:
-            groups.setdefault(json.dumps(_choices(record), sort_keys=True, default=str), []).append(record)
+            groups.setdefault(_experiment(record), []).append(record)
     for members in groups.values():
         _require_distinct_seeds(members)
     ranked = [Group(tuple(sorted(members, key=lambda r: (r.seed is None, r.seed or 0)))) for members in groups.values()]
@@ -196,12 +224,22 @@ def _choices(record: Record) -> dict[str, Any]:
     return {key: value for key, value in record.settings.items() if key not in ("seed", "recipe")}
 
 
+def _experiment(record: Record) -> str:
+    """Equal for runs that differ in nothing but the seed; a network of which nothing is known is like no other."""
+    return json.dumps(_choices(record), sort_keys=True, default=str) if record.settings else str(record.directory.path)
+
+
 def _is_teacher(record: Record, records: Sequence[Record]) -> bool:
-    """Only evaluated, or trained without a teacher and named by another run as its teacher."""
-    if not record.settings.get("method"):
+    """Made without a teacher, and named by another run as its teacher; or only evaluated, and as large as theirs is."""
+    if record.settings.get("teacher"):
+        return False
+    students = [other for other in records if other.settings.get("teacher")]
+    named = [str(other.settings.get(key) or "") for other in students for key in ("teacher", "natural_teacher")]
+    if any(record.name in re.split(r"[/\\:]", text) for text in named):
         return True
-    named = [str(other.settings.get("teacher") or "") for other in records]
-    return not record.settings.get("teacher") and any(record.name in re.split(r"[/\\:]", text) for text in named)
+    sizes = {evaluation.parameters for evaluation in record.evaluations.values() if evaluation.teacher is None}
+    theirs = {size for other in students if (size := teacher_parameters(other.protocol))}
+    return not record.settings.get("method") and bool(sizes & theirs)
 
 
 def _require_distinct_seeds(records: Sequence[Record]) -> None:

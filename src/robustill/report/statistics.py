@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -54,3 +55,21 @@ def over_images(after: np.ndarray, before: np.ndarray) -> Interval:
         mean = float(difference.mean())
         half = Z95 * float(difference.std(ddof=1)) / math.sqrt(len(difference)) if len(difference) > 1 else math.inf
     return mean - half, mean + half
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The least-squares line through points, Pearson's correlation and how many points there are."""
+
+    slope: float
+    intercept: float
+    r: float
+    n: int
+
+
+def fit(x: Sequence[float], y: Sequence[float]) -> Fit | None:
+    """None for fewer than three points, or where one coordinate is the same for all: nothing can be said then."""
+    if len(x) < 3 or len(set(x)) < 2 or len(set(y)) < 2:
+        return None
+    slope, intercept = np.polyfit(x, y, 1)
+    return Fit(float(slope), float(intercept), float(np.corrcoef(x, y)[0, 1]), len(x))

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 import matplotlib
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -38,19 +37,29 @@ def variable(colour: str) -> str:
     return next((f"var(--{name}, {value})" for name, value in COLOURS.items() if value == colour), colour)
 
 
-def inline_svg(drawing: Axes | Figure, *, name: str, alt: str) -> Markup:
-    """A figure, or the one that axes stand on, as ``<svg>`` that scales with its place and follows light or dark pages.
+def draw(axes: Axes) -> bytes:
+    """The figure that axes stand on as matplotlib's SVG, the same bytes every time."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # the figures of this package give every axes one
+    buffer = io.BytesIO()
+    # The browser draws the texts, with fonts that have the glyphs that matplotlib's lacks.
+    with matplotlib.rc_context({"svg.hashsalt": "robustill", "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def inline_svg(drawn: bytes, *, name: str, alt: str) -> Markup:
+    """A figure as ``<svg>`` that scales with its place and follows light or dark pages.
 
     Colours become ``var(--name, #hex)``: a page that defines the variables chooses, elsewhere the light ones show.
 
     Args:
-        name: Begins every id inside, so that figures of one page do not meet. Unique on the page.
-        alt: What the figure shows, for those who do not see it.
+        drawn: by :func:`draw`.
+        name: begins every id inside, so that figures of one page do not meet. Unique on the page.
+        alt: what the figure shows, for those who do not see it.
     """
-    root = ElementTree.fromstring(_rendered(drawing))
-    for element in list(root):
-        if element.tag == f"{{{SVG}}}metadata":
-            root.remove(element)
+    root = _tree(drawn, alt)
     for parent in root.iter(f"{{{SVG}}}defs"):
         for style in parent.findall(f"{{{SVG}}}style"):
             parent.remove(style)  # it names every element, which inside a page means the page's too
@@ -59,19 +68,22 @@ def inline_svg(drawing: Axes | Figure, *, name: str, alt: str) -> Markup:
             element.set(key, _attribute(key, value, name))
     for size in ("width", "height", "version"):
         root.attrib.pop(size, None)
-    root.attrib.update({"role": "img", "aria-label": alt, "style": "stroke-linejoin: round; stroke-linecap: butt"})
+    root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # the tree's writer escaped every text and attribute
 
 
-def _rendered(drawing: Axes | Figure) -> bytes:
-    figure = drawing if isinstance(drawing, Figure) else drawing.get_figure(root=True)
-    assert figure is not None  # the figures of this package give every axes one
-    buffer = io.BytesIO()
-    # The browser draws the texts, with fonts that have the glyphs that matplotlib's lacks.
-    with matplotlib.rc_context({"svg.hashsalt": "robustill", "svg.fonttype": "none"}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+def standalone_svg(drawn: bytes, *, alt: str) -> str:
+    """A figure as a file of its own, in the colours of a light page."""
+    return ElementTree.tostring(_tree(drawn, alt), encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _tree(drawn: bytes, alt: str) -> ElementTree.Element:
+    root = ElementTree.fromstring(drawn)
+    for element in list(root):
+        if element.tag == f"{{{SVG}}}metadata":
+            root.remove(element)
+    root.attrib.update({"role": "img", "aria-label": alt})
+    return root
 
 
 def _attribute(key: str, value: str, name: str) -> str:

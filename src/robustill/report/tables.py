@@ -1,69 +1,15 @@
-"""Tables: one content, shown as rows of HTML (by the page's template), as Markdown, or as plain text for a terminal."""
+"""The tables of a study: the main one, every number behind it, and the differences seed by seed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
+from robustill.report.images import measured_on
 from robustill.report.labels import count, short
-from robustill.report.measures import Metric, compare, headline, headline_comparison, measure, metrics_of
+from robustill.report.measures import Metric, alike, compare, headline, headline_comparison, measure, metrics_of
 from robustill.report.records import Group, Record, Study, ordered
+from robustill.report.table import Cell, Column, Table
 from robustill.results import Accuracy
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A text, a smaller note under it (an interval), and the number it was made from."""
-
-    text: str
-    note: str = ""
-    value: float | None = None
-    tone: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    title: str
-    hint: str = ""
-    numeric: bool = True
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells under columns. The first column names the row."""
-
-    caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-    def markdown(self) -> str:
-        """GitHub's table syntax; what a reader of it would take for markup is escaped."""
-        ruler = ["---:" if column.numeric else "---" for column in self.columns]
-        lines = [[_escaped(column.title) for column in self.columns], ruler]
-        lines += [[_escaped(f"{c.text} ({c.note})" if c.note else c.text) for c in row] for row in self.rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + f"\n\n{_escaped(self.caption)}\n"
-
-    def plain(self) -> str:
-        """Aligned columns of text; notes stand on a second line under their numbers."""
-        lines: list[list[str]] = [[column.title for column in self.columns]]
-        for row in self.rows:
-            lines.append([cell.text for cell in row])
-            if any(cell.note for cell in row):
-                lines.append([cell.note for cell in row])
-        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
-        adjusted = [
-            "  ".join(
-                text.rjust(width) if column.numeric else text.ljust(width)
-                for text, width, column in zip(line, widths, self.columns, strict=True)
-            ).rstrip()
-            for line in lines
-        ]
-        adjusted.insert(1, "─" * max(len(line) for line in adjusted))
-        return "\n".join([*adjusted, "", self.caption]) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|").split())
 
 
 def main_table(study: Study) -> Table:
@@ -72,29 +18,49 @@ def main_table(study: Study) -> Table:
     strongest = headline(metrics)
     if not any(headline_comparison(pair, strongest) for pair in study.pairs):
         strongest = None  # nothing to compare
-    columns = [Column("Network", numeric=False), Column("Checkpoint", numeric=False)]
+    columns = [Column("Network", numeric=False, note="state"), Column("Checkpoint", numeric=False)]
     for metric in metrics:
-        columns.append(Column(metric.title, metric.meaning))
+        columns.append(Column(metric.title, metric.meaning, scale=metric.scale, note="95 % interval"))
         if metric == strongest:
-            columns.append(Column(f"Δ {metric.label}", "points gained over the base method, paired by seed"))
+            meaning = "points gained over the base method, paired by seed"
+            columns.append(Column(f"Δ {metric.label}", meaning, scale=metric.scale, note="95 % interval"))
     columns += [Column("Seeds", "runs that differ in the seed only"), Column("Parameters")]
     groups = [(study.teacher_label(teacher), Group((teacher,))) for teacher in study.teachers]
     groups += [(study.label(group), group) for group in study.groups]
+    best = {metric: top for metric in metrics if (top := _best(study, metric)) is not None}
     rows = [
-        _row(study, label, group, checkpoint, metrics, strongest)
+        _row(study, label, group, checkpoint, metrics, strongest, best)
         for label, group in groups
         for checkpoint in group.checkpoints or [""]
     ]
-    return Table(_caption(study, metrics), tuple(columns), tuple(rows))
+    return Table(_caption(study, metrics, bool(best)), tuple(columns), tuple(rows), "results")
+
+
+def _best(study: Study, metric: Metric) -> float | None:
+    """The best mean of the students' rows; None where there is no choice, or where they were not measured alike."""
+    shown = [(group, name) for group in study.groups for name in group.checkpoints if measure(group, name, metric)]
+    measured = [
+        record.evaluations[name] for group, name in shown for record in group.records if name in record.evaluations
+    ]
+    if len({group for group, _ in shown}) < 2 or not all(alike(measured[0], one, metric) for one in measured):
+        return None
+    means = [found.mean for group, name in shown if (found := measure(group, name, metric))]
+    return min(means) if metric.lower else max(means)
 
 
 def _row(
-    study: Study, label: str, group: Group, checkpoint: str, metrics: Sequence[Metric], strongest: Metric | None
+    study: Study,
+    label: str,
+    group: Group,
+    checkpoint: str,
+    metrics: Sequence[Metric],
+    strongest: Metric | None,
+    best: Mapping[Metric, float],
 ) -> tuple[Cell, ...]:
     """A group at a checkpoint; without a checkpoint, a group of which nothing was evaluated."""
     cells = [Cell(label, status(group)), Cell(checkpoint or "–")]
     for metric in metrics:
-        cells.append(_measured(group, checkpoint, metric))
+        cells.append(_measured(group, checkpoint, metric, best.get(metric) if group in study.groups else None))
         if metric == strongest:
             cells.append(_difference(study, group, checkpoint, metric))
     evaluations = [r.evaluations[checkpoint] for r in group.records if checkpoint in r.evaluations]
@@ -114,14 +80,15 @@ def status(group: Group) -> str:
     return "" if group.checkpoints else "not evaluated"
 
 
-def _measured(group: Group, checkpoint: str, metric: Metric) -> Cell:
+def _measured(group: Group, checkpoint: str, metric: Metric, best: float | None) -> Cell:
     measured = measure(group, checkpoint, metric)
     if measured is None:
         return Cell("–")
     text = metric.show(measured.mean)
     if measured.std is not None:
         text += f" ± {metric.show(measured.std)}"
-    return Cell(text, metric.range(measured.interval), measured.mean)
+    note = metric.range(measured.interval)
+    return Cell(text, note, measured.mean, best=measured.mean == best, spread=measured.std)
 
 
 def _difference(study: Study, group: Group, checkpoint: str, metric: Metric) -> Cell:
@@ -133,18 +100,17 @@ def _difference(study: Study, group: Group, checkpoint: str, metric: Metric) -> 
     return Cell(metric.difference(found.mean), note, found.mean, found.tone)
 
 
-def _caption(study: Study, metrics: Sequence[Metric]) -> str:
+def _caption(study: Study, metrics: Sequence[Metric], bold: bool) -> str:
     """On what, how many, and what the small numbers are."""
     evaluations = [evaluation for record in study.records for evaluation in record.evaluations.values()]
     if not evaluations:
         return "Nothing has been evaluated yet."
-    images = sorted({accuracy.n for evaluation in evaluations for accuracy in evaluation.accuracies.values()})
-    on = sorted({f"{evaluation.split} images of {evaluation.data}" for evaluation in evaluations})
-    n = count(images[0]) if len(images) == 1 else f"{count(images[0])} to {count(images[-1])}" if images else "0"
-    text = f"Measured on {n} {' and '.join(on)}. "
+    text = f"Measured on {measured_on(study)}. "
     if any(len(group.records) > 1 for group in study.groups):
         text += "Several seeds: mean ± standard deviation, below it the 95 % interval of the mean. One seed: "
     text += "95 % intervals over the images stand below the values."
+    if bold:
+        text += " Bold: the best mean of the students’ rows."
     for metric in metrics:
         attacks = {m.adversary for evaluation in evaluations if isinstance(m := metric.of(evaluation), Accuracy)}
         if len(attacks) > 1:
@@ -170,7 +136,8 @@ def raw_table(study: Study) -> Table:
                 tail = [Cell(""), _number(m.mean), *map(_number, m.interval)]
                 metric = Metric(key, accuracy=False)
                 rows.append((*head, Cell(metric.label), Cell(metric.meaning), _number(m.n), *tail))
-    return Table("Every number of the evaluation files; accuracies as shares of one.", tuple(columns), tuple(rows))
+    caption = "Every number of the evaluation files; accuracies as shares of one."
+    return Table(caption, tuple(columns), tuple(rows), "numbers")
 
 
 def _number(value: float) -> Cell:
@@ -195,8 +162,9 @@ def paired_table(study: Study) -> Table:
                 found = compare(pair, checkpoint, metric)
                 for seed, base, plus in zip(found.seeds, found.base, found.plus, strict=True) if found else ():
                     head = [Cell(study.label(pair.plus)), Cell(checkpoint), Cell(str(seed)), Cell(metric.title)]
-                    numbers = [Cell(metric.show(number), value=number) for number in (base, plus)]
-                    rows.append((*head, *numbers, Cell(metric.difference(plus - base), value=plus - base)))
+                    numbers = [Cell(metric.show(one), value=metric.scale * one) for one in (base, plus)]
+                    change = Cell(metric.difference(plus - base), value=metric.scale * (plus - base))
+                    rows.append((*head, *numbers, change))
     names = ("Network", "Checkpoint", "Seed", "Measured")
     columns = [*(Column(n, numeric=False) for n in names), *map(Column, ("Base method", "With the term", "Difference"))]
-    return Table("Differences to the base method, paired by seed.", tuple(columns), tuple(rows))
+    return Table("Differences to the base method, paired by seed.", tuple(columns), tuple(rows), "pairs")

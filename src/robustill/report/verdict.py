@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from robustill.report.images import images, measured_on
 from robustill.report.labels import component, count, listing, percent, signed
 from robustill.report.measures import (
     AGREEMENT,
@@ -16,9 +17,9 @@ from robustill.report.measures import (
     headline_comparison,
     measure,
     metrics_of,
-    shared_checkpoint,
     shown_checkpoint,
 )
+from robustill.report.missing import missing
 from robustill.report.records import Group, Pair, Record, Study
 
 
@@ -46,7 +47,7 @@ def verdict(study: Study) -> Verdict:
         result = _no_pair(study, metric)
     else:
         result = Verdict(_nothing_measured(study), ())
-    return Verdict(result.headline, result.notes + _missing(study, metric), result.tone)
+    return Verdict(result.headline, result.notes + missing(study, metric), result.tone)
 
 
 def added_name(pair: Pair) -> str:
@@ -65,9 +66,8 @@ def _under(metric: Metric) -> str:
     return "correct" if metric.key == "clean" else f"correct under {metric.label}"
 
 
-def _images(group: Group, checkpoint: str, images: int) -> str:
-    split = next(r.evaluations[checkpoint].split for r in group.records if checkpoint in r.evaluations)
-    return f"{count(images)} {split} images"
+def _images(study: Study, group: Group, checkpoint: str, n: int) -> str:
+    return images(study, next(r.evaluations[checkpoint] for r in group.records if checkpoint in r.evaluations), n)
 
 
 def _one_pair(study: Study, found: Comparison) -> Verdict:
@@ -76,7 +76,7 @@ def _one_pair(study: Study, found: Comparison) -> Verdict:
     opening = f"Over {len(found.seeds)} seeds" if several else f"With {name}"
     student = f"the student with {name} keeps on average" if several else "the student keeps"
     sentence = (
-        f"{opening} {student} {percent(kept)} of {_images(found.pair.plus, found.checkpoint, found.images)} "
+        f"{opening} {student} {percent(kept)} of {_images(study, found.pair.plus, found.checkpoint, found.images)} "
         f"{_under(found.metric)}, {_points(found)} than without"
     )
     if found.tone == "unclear":
@@ -149,16 +149,20 @@ def _several_pairs(study: Study, compared: list[Comparison]) -> Verdict:
         f"{name} raised {metric.label} accuracy in {tones.count('better')} of {len(compared)} comparisons, "
         f"lowered it in {tones.count('worse')}, and was too close to call in {tones.count('unclear')}."
     )
-    notes = []
-    for found in compared:
-        plus, base = found.plus_mean, found.base_mean
-        interval = f", 95 % interval {_range(found)}" if found.interval else ""
-        notes.append(
-            f"{study.label(found.pair.plus)}: {percent(plus)} with, {percent(base)} without "
-            f"({signed(100 * found.mean, 1)} points{interval}, {count(len(found.seeds), 'seed')}, "
-            f"checkpoint “{found.checkpoint}”)."
-        )
+    notes = [f"Measured on {measured_on(study)}; differences in points, with their 95 % intervals, paired by seed."]
+    for tone, words in (("better", "Raised"), ("worse", "Lowered"), ("unclear", "Too close to call")):
+        told = [_brief(study, found) for found in compared if found.tone == tone]
+        notes += [f"{words}: {'; '.join(told)}."] if told else []
+    if len(compared) > 4:
+        notes.append(f"Among {len(compared)} such intervals, about one in twenty leaves zero out by chance alone.")
     return Verdict(sentence, tuple(notes))
+
+
+def _brief(study: Study, found: Comparison) -> str:
+    """``AdaAD +1.5 (+0.5 to +2.4, 2 seeds)``."""
+    interval = f"{_range(found)}, " if found.interval else ""
+    seeds = count(len(found.seeds), "seed")
+    return f"{study.label(found.pair.base)} {signed(100 * found.mean, 1)} ({interval}{seeds}, “{found.checkpoint}”)"
 
 
 def _no_pair(study: Study, metric: Metric) -> Verdict:
@@ -169,7 +173,7 @@ def _no_pair(study: Study, metric: Metric) -> Verdict:
     if not ranked:
         return Verdict(_nothing_measured(study), ())
     label, group, measured = ranked[0]
-    images = _images(group, measured.checkpoint, measured.images[0])
+    of = _images(study, group, measured.checkpoint, measured.images[0])
     average = f" on average over {len(measured.values)} seeds" if len(measured.values) > 1 else ""
     most = f", the most of {len(ranked)} networks" if len(ranked) > 1 else ""
     low, high = map(percent, measured.interval)
@@ -182,7 +186,7 @@ def _no_pair(study: Study, metric: Metric) -> Verdict:
     if clean and metric.key != "clean":
         notes.append(f"It has {percent(clean.mean)} of the unchanged images right.")
     who = "The teacher" if label == "Teacher" else label
-    return Verdict(f"{who} keeps {percent(measured.mean)} of {images} {_under(metric)}{average}{most}.", tuple(notes))
+    return Verdict(f"{who} keeps {percent(measured.mean)} of {of} {_under(metric)}{average}{most}.", tuple(notes))
 
 
 def _ranked(study: Study, networks: list[tuple[str, Group]], metric: Metric) -> list[tuple[str, Group, Measurement]]:
@@ -203,51 +207,3 @@ def _nothing_measured(study: Study) -> str:
 def _progress(records: list[Record]) -> str:
     done, planned = sum(r.done for r in records), sum(r.planned for r in records)
     return f"{done} of {planned} epochs are done"
-
-
-def _missing(study: Study, metric: Metric | None) -> tuple[str, ...]:
-    """What a reader must not take for granted: runs that are unfinished or not evaluated, pairs that are none."""
-    notes = [note for group in study.groups for note in _unready(study, group, metric is not None)]
-    notes += [note for pair in study.pairs for note in _unpaired(study, pair, metric)]
-    if study.groups and not study.pairs and metric:
-        notes.append("No two runs differ in an added term alone: what such a term (IGDM) changes is not shown.")
-    return tuple(notes)
-
-
-def _unpaired(study: Study, pair: Pair, metric: Metric | None) -> list[str]:
-    """Why a pair is not compared, or not all of it."""
-    label, paired, seeds = (
-        study.label(pair.plus),
-        len(pair.seeds()),
-        max(len(pair.base.records), len(pair.plus.records)),
-    )
-    if not paired:
-        return [f"{label} and its base method have no seed in common, so they are not compared."]
-    notes = []
-    if paired < seeds:
-        notes.append(f"{label} and its base method have {paired} of {seeds} seeds in common; only those are compared.")
-    measured = metric and shared_checkpoint(pair)
-    if measured and not headline_comparison(pair, metric):
-        notes.append(f"{label} and its base method were not measured alike, so they are not compared.")
-    return notes
-
-
-def _unready(study: Study, group: Group, measured: bool) -> list[str]:
-    label, notes = study.label(group), []
-    unfinished = [record for record in group.records if record.unfinished]
-    unevaluated = [record for record in group.records if not record.evaluations]
-    if unfinished and (measured or len(study.groups) > 1):
-        done = listing([f"{record.done} of {record.planned}" for record in unfinished])
-        final = "" if unevaluated else "; its numbers are not final"
-        notes.append(f"{label} has finished {done} epochs so far{final}.")
-    if unevaluated and (measured or not unfinished):
-        every = len(unevaluated) == len(group.records)
-        which = "" if every else f" ({len(unevaluated)} of {len(group.records)} seeds)"
-        how = "." if unfinished else ": “robustill evaluate” does that."
-        notes.append(f"{label} has not been evaluated{which}{how}")
-    last = [record.metrics[-1].get("validation_robust") for record in unevaluated if record.metrics]
-    shares = [share for share in last if share is not None]
-    if shares:
-        mean = percent(sum(shares) / len(shares))
-        notes.append(f"{label} had {mean} of its validation images correct under attack after its last finished epoch.")
-    return notes

@@ -8,19 +8,37 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from robustill.report.records import Study
+from robustill.report.sections.agreement import agreement
+from robustill.report.sections.attacks import gap, stages
+from robustill.report.sections.audit import audit
 from robustill.report.sections.base import Section
+from robustill.report.sections.classes import classes
+from robustill.report.sections.cost import cost, profile
+from robustill.report.sections.linearity import distances, linearity, surfaces
 from robustill.report.sections.pictures import gallery, gradients
 from robustill.report.sections.protocol import protocol, settings
+from robustill.report.sections.radius import radius
 from robustill.report.sections.results import results, tradeoff
 from robustill.report.sections.training import training
 
 SECTIONS: tuple[Callable[[Study], Section | None], ...] = (
-    protocol,
     results,
     tradeoff,
+    audit,
     training,
-    gallery,
+    agreement,
+    radius,
+    stages,
+    gap,
+    classes,
     gradients,
+    gallery,
+    surfaces,
+    linearity,
+    distances,
+    cost,
+    profile,
+    protocol,
     settings,
 )
 """The page from top to bottom."""

@@ -3,27 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from markupsafe import Markup
+from matplotlib.axes import Axes
 
-from robustill.report.tables import Table
+from robustill.report.figures.style import Look
+from robustill.report.svg import draw, inline_svg, standalone_svg
+from robustill.report.table import Table
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing with the few words above it."""
+    """A drawing with the few words above it.
 
-    svg: Markup
+    Attributes:
+        axes: what was drawn.
+        name: of its file; unique on the page.
+        alt: what it shows, for those who do not see it.
+        title: above it.
+    """
+
+    axes: Axes
+    name: str
+    alt: str
     title: str = ""
+
+    @cached_property
+    def drawn(self) -> bytes:
+        return draw(self.axes)
+
+    @property
+    def svg(self) -> Markup:
+        """For the page."""
+        return inline_svg(self.drawn, name=self.name, alt=self.alt)
+
+    @property
+    def file(self) -> str:
+        """For a file of its own."""
+        return standalone_svg(self.drawn, alt=self.alt)
 
 
 @dataclass(frozen=True)
 class Key:
-    """One entry of a legend. The mark is ``line``, ``dashed``, ``dot``, ``ring`` or ``star``."""
+    """One entry of a legend: a mark, or a line."""
 
     label: str
-    colour: str
-    mark: str
+    look: Look
+    line: bool = False
     note: str = ""
 
 
@@ -68,3 +95,11 @@ class Section:
     table: Table | None = None
     panels: tuple[Panel, ...] = ()
     folds: tuple[Fold, ...] = ()
+
+    @property
+    def charts(self) -> tuple[Chart, ...]:
+        return tuple(chart for panel in self.panels for chart in panel.charts)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return (*((self.table,) if self.table else ()), *(table for fold in self.folds for table in fold.tables))

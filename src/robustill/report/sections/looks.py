@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from robustill.report.figures.style import MARKERS, Look
 from robustill.report.records import Group, Study
 from robustill.report.svg import COLOURS
 
-SERIES = tuple(colour for name, colour in COLOURS.items() if name.startswith("c"))
+SERIES = tuple(COLOURS[name] for name in ("c2", "c1", "c3", "c4", "c5", "c6", "c7"))
+"""Blue and vermillion first: most reports have two groups."""
 
 
-def group_colours(study: Study) -> dict[Group, str]:
-    """A colour for each group; groups of one base method share theirs where there are more groups than colours."""
+def looks(study: Study) -> dict[Group, Look]:
+    """A colour for each group; with more groups than colours one for each base method, then other marks.
+
+    Where another group is this one with a term added, it is a base method: dashed and hollow.
+    """
     bases = list(dict.fromkeys(group.terms[0] for group in study.groups))
     many = len(study.groups) > len(SERIES)
-    keys = [bases.index(group.terms[0]) if many else index for index, group in enumerate(study.groups)]
-    return {group: SERIES[key % len(SERIES)] for group, key in zip(study.groups, keys, strict=True)}
-
-
-def is_base(study: Study, group: Group) -> bool:
-    """Whether another group is this one with a term added: drawn dashed and hollow."""
-    return any(pair.base is group for pair in study.pairs)
+    hollow = {pair.base for pair in study.pairs}
+    found: dict[Group, Look] = {}
+    for index, group in enumerate(study.groups):
+        key = bases.index(group.terms[0]) if many else index
+        filled = group not in hollow
+        siblings = [g for g in found if g.terms[0] == group.terms[0] and found[g].filled == filled] if many else []
+        marker = MARKERS[(key // len(SERIES) + len(siblings)) % len(MARKERS)]
+        found[group] = Look(SERIES[key % len(SERIES)], filled, marker)
+    return found

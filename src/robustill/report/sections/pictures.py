@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustill.report import figures
+from robustill.report.figures import Attacked, attack_strip, gradient_strip
 from robustill.report.labels import listing
 from robustill.report.measures import shown_checkpoint
 from robustill.report.records import Group, Record, Study
 from robustill.report.sections.base import Chart, Fold, Panel, Section
-from robustill.report.svg import inline_svg
-from robustill.report.tables import Cell, Column, Table
+from robustill.report.table import Cell, Column, Table
 from robustill.report.verdict import added_name
 
 ATTACKED, MAPPED = 8, 9
@@ -40,8 +39,12 @@ class Pictured:
     def positions(self, most: int) -> range:
         return range(min(most, len(self.arrays["gallery_index"])))
 
+    def name_of(self, at: int) -> tuple[int, str]:
+        """The number of an image in the test set, and its class."""
+        return int(self.arrays["gallery_index"][at]), _class(self.classes, int(self.arrays["gallery_y"][at]))
 
-def _pictured(study: Study) -> list[Pictured]:
+
+def pictured(study: Study) -> list[Pictured]:
     """Both sides of the first pair that kept images, or else the first group that did."""
     for pair in study.pairs:
         for base, plus in pair.seeds():
@@ -54,6 +57,11 @@ def _pictured(study: Study) -> list[Pictured]:
             if side := _kept(study, group, record, shown_checkpoint(study, group)):
                 return [side]
     return []
+
+
+def pair_names(study: Study, shown: Sequence[Pictured]) -> list[str]:
+    """What the students are called where both of a pair are shown side by side."""
+    return ["base", f"+ {added_name(study.pairs[0])}"] if len(shown) == 2 else ["student"]
 
 
 def _kept(study: Study, group: Group, record: Record, checkpoint: str | None) -> Pictured | None:
@@ -70,7 +78,7 @@ def _class(classes: Sequence[str], index: int) -> str:
 def gallery(study: Study) -> Section | None:
     """Images, what the attack adds to them, and what student and teacher make of both."""
     panels, rows = [], []
-    for number, shown in enumerate(_pictured(study)):
+    for number, shown in enumerate(pictured(study)):
         if "gallery_x_adv" not in shown.arrays:
             continue
         x, x_adv = (shown.arrays[key].astype(np.float64) for key in ("gallery_x", "gallery_x_adv"))
@@ -78,13 +86,12 @@ def gallery(study: Study) -> Section | None:
         charts = []
         for at in shown.positions(ATTACKED):
             attacked = _attacked(shown, x[at], x_adv[at], at)
-            index = int(shown.arrays["gallery_index"][at])
+            index, _ = shown.name_of(at)
             answers = attacked.predictions.items()
             says = [f"the {who} says {clean} and, attacked, {adversarial}" for who, (clean, adversarial) in answers]
             size = 255 * float(np.abs(x_adv[at] - x[at]).max())
             alt = f"Image {index}, {attacked.truth}, clean, its perturbation, and attacked: {'; '.join(says)}."
-            strip = figures.attack_strip(attacked, largest)
-            charts.append(Chart(inline_svg(strip, name=f"attack-{number}-{at}", alt=alt), attacked.truth))
+            charts.append(Chart(attack_strip(attacked, largest), f"attack-{number}-{at}", alt, attacked.truth))
             head = [Cell(shown.label), Cell(str(index), value=index), Cell(attacked.truth)]
             rows += [(*head, Cell(who), *map(Cell, said), Cell(f"{size:.1f}/255", value=size)) for who, said in answers]
         title = f"Attacks on {shown.title}, checkpoint “{shown.checkpoint}”"
@@ -97,31 +104,31 @@ def gallery(study: Study) -> Section | None:
         "Above each image its true class. The perturbation is enlarged: mid-grey is no change. "
         "A cross marks a wrong answer; the attack was made against the student, and the teacher judges the same image."
     )
-    table = Table("Predictions for the images above.", columns, tuple(rows))
+    table = Table("Predictions for the images above.", columns, tuple(rows), "predictions")
     return Section(
         "gallery", "What the attack does", lead, panels=tuple(panels), folds=(Fold("Data of these pictures", (table,)),)
     )
 
 
-def _attacked(shown: Pictured, x: np.ndarray, x_adv: np.ndarray, at: int) -> figures.Attacked:
+def _attacked(shown: Pictured, x: np.ndarray, x_adv: np.ndarray, at: int) -> Attacked:
     predictions = {}
     for who, prefix in (("student", "gallery"), ("teacher", "gallery_teacher")):
         keys = f"{prefix}_clean_prediction", f"{prefix}_adversarial_prediction"
         if set(keys) <= shown.arrays.keys():
             clean, adversarial = (_class(shown.classes, int(shown.arrays[key][at])) for key in keys)
             predictions[who] = (clean, adversarial)
-    return figures.Attacked(_class(shown.classes, int(shown.arrays["gallery_y"][at])), x, x_adv, predictions)
+    return Attacked(_class(shown.classes, int(shown.arrays["gallery_y"][at])), x, x_adv, predictions)
 
 
 def gradients(study: Study) -> Section | None:
     """Input gradients of teacher and students for the same images, with each student's cosine to the teacher."""
-    shown = [one for one in _pictured(study) if "gallery_gradient" in one.arrays]
+    shown = [one for one in pictured(study) if "gallery_gradient" in one.arrays]
     if not shown:
         return None
-    names = ["base", f"+ {added_name(study.pairs[0])}"] if len(shown) == 2 else ["student"]
+    names = pair_names(study, shown)
     first, charts, rows = shown[0], [], []
     for at in first.positions(MAPPED):
-        index = int(first.arrays["gallery_index"][at])
+        index, truth = first.name_of(at)
         maps, cosines = {}, {}
         if "gallery_teacher_gradient" in first.arrays:
             maps["teacher"] = first.arrays["gallery_teacher_gradient"][at]
@@ -131,11 +138,10 @@ def gradients(study: Study) -> Section | None:
                 maps[name] = one.arrays["gallery_gradient"][places[0]]
                 if "gallery_gc" in one.arrays:
                     cosines[name] = float(one.arrays["gallery_gc"][places[0]])
-        truth = _class(first.classes, int(first.arrays["gallery_y"][at]))
         told = [f"{name} has cosine {cosine:.2f} to the teacher" for name, cosine in cosines.items()]
         alt = f"Input gradients for image {index}, {truth}, of {listing(list(maps))}. {'; '.join(told)}"
-        strip = figures.gradient_strip(first.arrays["gallery_x"][at].astype(np.float64), maps, cosines)
-        charts.append(Chart(inline_svg(strip, name=f"gradient-{at}", alt=alt), truth))
+        strip = gradient_strip(first.arrays["gallery_x"][at].astype(np.float64), maps, cosines)
+        charts.append(Chart(strip, f"gradient-{at}", alt, truth))
         numbers = [Cell(f"{cosines[n]:.4f}", value=cosines[n]) if n in cosines else Cell("") for n in names]
         rows.append((Cell(str(index)), Cell(truth), *numbers))
     lead = (
@@ -148,7 +154,7 @@ def gradients(study: Study) -> Section | None:
         *(Column(f"Cosine, {name}") for name in names),
     )
     runs = "; ".join(f"{name}: {one.title}" for name, one in zip(names, shown, strict=True))
-    table = Table(f"Cosines for the images above; {runs}.", columns, tuple(rows))
+    table = Table(f"Cosines for the images above; {runs}.", columns, tuple(rows), "cosines")
     return Section(
         "gradients",
         "Where the networks look",

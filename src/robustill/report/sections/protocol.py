@@ -8,20 +8,30 @@ from collections.abc import Sequence
 from robustill.report.labels import count, listing, short
 from robustill.report.records import Record, Study
 from robustill.report.sections.base import Fact, Fold, Section
-from robustill.report.tables import Cell, Column, Table, named_records
+from robustill.report.table import Cell, Column, Table
+from robustill.report.tables import named_records
+
+FEW = 4
+"""So many different texts of one label are shown at once, and settings of so many runs have a fold each."""
 
 
 def protocol(study: Study) -> Section | None:
     """What was trained and how: once where the runs agree, with the runs' names where they do not."""
     facts = _facts(study, [record for group in study.groups for record in group.records])
-    rows = tuple(
-        (Cell(fact.label), Cell(text), *([Cell(who or "all")] if len(study.teachers) > 1 else []))
-        for fact in _facts(study, study.teachers)
-        for text, who in fact.texts
-    )
-    columns = tuple(Column(title, numeric=False) for title in ("Choice", "Value", "Of")[: len(rows[0]) if rows else 0])
-    folds = (Fold("How the teacher was made", (Table("The protocol of the teacher.", columns, rows),)),) if rows else ()
-    return Section("protocol", "Protocol", facts=facts, folds=folds) if facts or folds else None
+    many = [fact for fact in facts if len(fact.texts) > FEW]
+    folds = [Fold(f"{fact.label.capitalize()}: {len(fact.texts)} different ones", (_table([fact]),)) for fact in many]
+    of_teachers = _facts(study, study.teachers)
+    if of_teachers:
+        folds.append(Fold("How the teacher was made", (_table(of_teachers, "teacher"),)))
+    shown = tuple(fact for fact in facts if fact not in many)
+    return Section("protocol", "Protocol", facts=shown, folds=tuple(folds)) if facts or folds else None
+
+
+def _table(facts: Sequence[Fact], name: str = "") -> Table:
+    rows = [(Cell(fact.label), Cell(text), Cell(who or "all")) for fact in facts for text, who in fact.texts]
+    columns = tuple(Column(title, numeric=False) for title in ("Choice", "Value", "Of"))
+    what = "The protocol of the teacher." if name else f"The protocol’s {facts[0].label} of every run."
+    return Table(what, columns, tuple(rows), name or f"protocol-{facts[0].label}")
 
 
 def _facts(study: Study, records: Sequence[Record]) -> tuple[Fact, ...]:
@@ -60,18 +70,23 @@ def _settings(record: Record) -> list[tuple[str, str]]:
 
 def settings(study: Study) -> Section:
     """The resolved settings and the environment of every run, as they stand in its directory."""
-    folds = []
+    texts: dict[str, str] = {}
     environments: dict[str, list[Record]] = {}
     for label, record in named_records(study):
         file = record.directory.settings_file
         if file.exists():
-            folds.append(Fold(f"Settings of {label}", text=file.read_text(encoding="utf-8")))
+            texts[label] = file.read_text(encoding="utf-8")
         if record.environment:
             text = json.dumps(record.environment, indent=2, ensure_ascii=False)
             environments.setdefault(text, []).append(record)
+    folds = [Fold(f"Settings of {label}", text=text) for label, text in texts.items()]
+    if len(texts) > FEW:
+        together = "\n".join(f"# {label}\n{text}" for label, text in texts.items())
+        folds = [Fold(f"Settings of all {len(texts)} runs", text=together)]
     for text, records in environments.items():
-        folds.append(Fold(f"Environment of {_names(study, records)}", text=text))
-    names = listing([record.name for record in study.records])
-    runs = count(len(study.records), "run")
-    lead = f"Made from {runs}: {names}. “robustill train” with a settings file repeats its run."
+        whose = _names(study, records) if len(records) <= 2 * FEW else count(len(records), "run")
+        folds.append(Fold(f"Environment of {whose}", text=text))
+    names = [record.name for record in study.records]
+    runs = count(len(names), "run") + (f": {listing(names)}" if len(names) <= 2 * FEW else "")
+    lead = f"Made from {runs}. “robustill train” with a settings file repeats its run."
     return Section("settings", "Settings and environment", lead, folds=tuple(folds))

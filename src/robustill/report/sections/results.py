@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robustill.report import figures
-from robustill.report.measures import Measurement, Metric, headline, measure, metrics_of, shown_checkpoint
-from robustill.report.records import Group, Study
+import numpy as np
+
+from robustill.report.figures import CROWD, Point, scatter
+from robustill.report.measures import Measurement, Metric, headline, measure, metrics_of
+from robustill.report.records import Study
 from robustill.report.sections.base import Chart, Fold, Key, Panel, Section
-from robustill.report.sections.looks import group_colours, is_base
+from robustill.report.sections.networks import HEAD, Network, networks
 from robustill.report.statistics import Interval
-from robustill.report.svg import COLOURS, inline_svg
-from robustill.report.tables import Cell, Column, Table, main_table, paired_table, raw_table
+from robustill.report.table import Cell, Column, Table
+from robustill.report.tables import main_table, paired_table, raw_table
 
 CLEAN = Metric("clean", accuracy=True)
 
@@ -33,72 +35,81 @@ def results(study: Study) -> Section:
 def tradeoff(study: Study) -> Section | None:
     """Clean against robust accuracy, an arrow from each base method to the same with a term added."""
     metric = headline(metrics_of(study))
-    networks = _networks(study, metric) if metric and metric != CLEAN else []
-    if metric is None or len(networks) < 2:  # one point says no more than its row of the table
+    plotted = _plotted(study, metric) if metric and metric != CLEAN else []
+    if metric is None or len(plotted) < 2:  # one point says no more than its row of the table
         return None
-    points = [network.point for network in networks]
-    places = {network.group: place for place, network in enumerate(networks)}
+    points = [one.point for one in plotted]
+    places = {one.network.group: place for place, one in enumerate(plotted)}
     arrows = [(places[p.base], places[p.plus]) for p in study.pairs if p.base in places and p.plus in places]
-    spots = [f"{point.label} at {point.clean:.1f} % clean and {point.robust:.1f} % {metric.label}" for point in points]
+    spots = [f"{point.label} at {point.x:.1f} % clean and {point.y:.1f} % {metric.label}" for point in points]
     alt = f"Clean against {metric.label} accuracy: {'; '.join(spots)}."
-    lead = "Up is more robust, right is more accurate on unchanged images. Thin lines are 95 % intervals."
+    lead = "Up is more robust, right is more accurate on unchanged images. "
+    lead += "The table has the 95 % intervals." if len(points) > CROWD else "Thin lines are 95 % intervals."
     if arrows:
         lead += " An arrow goes from a base method to the same method with a term added."
-    titles = ("Clean %", "95 % low", "95 % high", f"{metric.label} %", "95 % low", "95 % high")
-    columns = (Column("Network", numeric=False), Column("Checkpoint", numeric=False), *map(Column, titles))
-    table = Table("Points of the chart.", columns, tuple(network.row() for network in networks))
-    chart = Chart(inline_svg(figures.tradeoff(points, arrows, metric.label), name="tradeoff", alt=alt))
+    columns = [Column(title, scale=100) for title in ("Clean %", "Clean % low", "Clean % high")]
+    columns += [Column(f"{metric.label} %{end}", scale=100) for end in ("", " low", " high")]
+    table = Table(
+        "Points of the chart, with their 95 % intervals.",
+        (*HEAD, *columns),
+        tuple(one.row() for one in plotted),
+        "tradeoff",
+    )
+    axes = scatter(points, "clean accuracy (%)", f"{metric.label} accuracy (%)", arrows=arrows)
+    charts = [Chart(axes, "tradeoff", alt)]
+    if near := _crowd(points):
+        inside = [(near.index(a), near.index(b)) for a, b in arrows if a in near and b in near]
+        axes = scatter([points[at] for at in near], "clean accuracy (%)", f"{metric.label} accuracy (%)", arrows=inside)
+        title = f"The {len(near)} that are close together"
+        charts.append(
+            Chart(axes, "tradeoff-near", f"{title}, drawn larger: {metric.label} against clean accuracy.", title)
+        )
     return Section(
         "tradeoff",
         "Clean against robust",
         lead,
-        panels=(Panel((chart,), "large", keys=tuple(_key(point, metric) for point in points)),),
+        panels=(Panel(tuple(charts), "large", keys=tuple(_key(point, metric) for point in points)),),
         folds=(Fold("Data of this chart", (table,)),),
     )
 
 
 @dataclass(frozen=True)
-class Network:
+class Plotted:
     """A point of the chart with the measurements it shows."""
 
-    group: Group
-    point: figures.Point
+    network: Network
+    point: Point
     clean: Measurement
     robust: Measurement
 
     def row(self) -> tuple[Cell, ...]:
         numbers = [n for m in (self.clean, self.robust) for n in (m.mean, *m.interval)]
-        cells = [Cell(f"{100 * number:.2f}", value=number) for number in numbers]
-        return (Cell(self.point.label), Cell(self.clean.checkpoint), *cells)
+        return (*self.network.cells(self.robust.images[0]), *(Cell(f"{100 * n:.2f}", value=n) for n in numbers))
 
 
-def _networks(study: Study, metric: Metric) -> list[Network]:
+def _plotted(study: Study, metric: Metric) -> list[Plotted]:
     """Teachers and groups that were measured both clean and under the attack."""
-    colours = group_colours(study)
-    named = [(study.teacher_label(teacher), Group((teacher,))) for teacher in study.teachers]
-    named += [(study.label(group), group) for group in study.groups]
-    networks = []
-    for label, group in named:
-        checkpoint = shown_checkpoint(study, group)
-        clean, robust = measure(group, checkpoint, CLEAN), measure(group, checkpoint, metric)
+    found = []
+    for network in networks(study):
+        clean, robust = (measure(network.group, network.checkpoint, one) for one in (CLEAN, metric))
         if clean and robust:
-            point = figures.Point(
-                label,
-                100 * clean.mean,
-                100 * robust.mean,
-                _hundredfold(clean.interval),
-                _hundredfold(robust.interval),
-                colour=colours.get(group, COLOURS["ink"]),
-                filled=not is_base(study, group),
-                star=group not in colours,
-            )
-            networks.append(Network(group, point, clean, robust))
-    return networks
+            x, y = 100 * clean.mean, 100 * robust.mean
+            intervals = _hundredfold(clean.interval), _hundredfold(robust.interval)
+            point = Point(network.label, x, y, *intervals, look=network.look)
+            found.append(Plotted(network, point, clean, robust))
+    return found
 
 
-def _key(point: figures.Point, metric: Metric) -> Key:
-    numbers = f"{point.clean:.1f} % clean, {point.robust:.1f} % {metric.label}"
-    return Key(point.label, point.colour, "star" if point.star else "dot" if point.filled else "ring", numbers)
+def _crowd(points: list[Point]) -> list[int]:
+    """Which points stand so close together that others, far away, make them one spot; empty where none do."""
+    places = np.array([(point.x, point.y) for point in points])
+    apart = np.abs(places - np.median(places, axis=0))
+    near = np.flatnonzero((apart <= 6 * np.maximum(np.median(apart, axis=0), 0.1)).all(axis=1)).tolist()
+    return near if 4 <= len(near) < len(points) else []
+
+
+def _key(point: Point, metric: Metric) -> Key:
+    return Key(point.label, point.look, note=f"{point.x:.1f} % clean, {point.y:.1f} % {metric.label}")
 
 
 def _hundredfold(interval: Interval) -> Interval:
