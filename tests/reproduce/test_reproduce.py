@@ -116,6 +116,8 @@ def test_figure_2_has_the_epochs_of_every_run_and_two_drawings(runs: Path) -> No
         (method, 0) for method in ("Natural", "PGD-AT", "ARD")
     }
     assert all([m["epoch"] for m in row["metrics"]] == [1, 2] for row in found["epochs"])
+    written = (runs / "reproduce" / "fig2.md").read_text(encoding="utf-8")
+    assert "Measured while training, on images held out" in written and "Nothing has been measured" not in written
     for name in ("fig2-teachers", "fig2-training"):
         assert (runs / "reproduce" / f"{name}.svg").read_text(encoding="utf-8").startswith("<?xml")
     (teacher,) = [number for number in found["numbers"] if not number["method"]]

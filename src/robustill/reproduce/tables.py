@@ -101,7 +101,12 @@ def _caption(found: Collected, scale: Scale, cells: list[Cell]) -> str:
         made.append(f"Student: {scale.student_words(student)}{place}.")
     blocks = dict.fromkeys(scale.block_words(cell.dataset, cell.teacher) for cell in cells)
     made += [f"Images and teacher: {'; '.join(blocks)}."]
-    made += [f"Test images: {images}."] if images else ["Nothing has been measured yet."]
+    if images:
+        made.append(f"Test images: {images}.")
+    elif any(number.values for number in numbers):
+        made.append("Measured while training, on images held out of the training set.")
+    else:
+        made.append("Nothing has been measured yet.")
     if any(number.measure.sheet.startswith("autoattack") for number in numbers):
         made.append(f"AA is {scale.sheets['autoattack'].attacks[0]}.")
     seeds = {len(number.values) for number in numbers if number.cell.method}
