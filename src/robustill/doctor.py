@@ -23,6 +23,7 @@ EXTRAS = {
     "timm": ("timm", "timm: models and teachers"),
     "hub": ("datasets", "hf: images and teachers"),
     "cluster": ("ray", "robustill sweep --ray"),
+    "tensorboard": ("tensorboard", "robustill train --tensorboard"),
 }
 """Extra -> the module that it brings, what it is for."""
 ENOUGH = 2.0
