@@ -117,20 +117,24 @@ def sheets(samples: int, attacked: int, autoattack: str, radii: tuple[int, ...])
     return {sheet.name: sheet for sheet in rows}
 
 
+BASE = Run(
+    student=SmallCNN(),
+    method=PGDAT(),
+    attack=PGD(budget=Linf(8 / 255), steps=3, step_size=4 / 255),
+    epochs=5,
+    batch_size=64,
+    optimizer=SGD(lr=0.1, momentum=0.9, weight_decay=5e-4),
+    augmentation=CropFlip(padding=2),
+    validation=500,
+    precision="bfloat16",
+    threads=1,
+)
+"""What the networks of both scales begin with."""
+
+
 def mini(data: str | None, teacher: str | None, seeds: int | None) -> Small:
     """CIFAR-10 with thin ResNets: hours on two cores."""
-    base = Run(
-        student=ResNet(width=8),
-        method=PGDAT(),
-        attack=PGD(budget=Linf(8 / 255), steps=3, step_size=4 / 255),
-        epochs=5,
-        batch_size=64,
-        optimizer=SGD(lr=0.1, momentum=0.9, weight_decay=5e-4),
-        augmentation=CropFlip(padding=4),
-        validation=500,
-        precision="bfloat16",
-        threads=1,
-    )
+    base = replace(BASE, student=ResNet(width=8), augmentation=CropFlip(padding=4))
     training = 12_000
     return Small(
         name="mini",
@@ -148,27 +152,15 @@ def mini(data: str | None, teacher: str | None, seeds: int | None) -> Small:
 
 def demo(data: str | None, teacher: str | None, seeds: int | None) -> Small:
     """Embedded images and the embedded teacher: minutes on two cores."""
-    base = Run(
-        student=SmallCNN(),
-        method=PGDAT(),
-        attack=PGD(budget=Linf(8 / 255), steps=3, step_size=4 / 255),
-        epochs=5,
-        batch_size=64,
-        optimizer=SGD(lr=0.1, momentum=0.9, weight_decay=5e-4),
-        augmentation=CropFlip(padding=2),
-        validation=500,
-        precision="bfloat16",
-        threads=1,
-    )
     return Small(
         name="demo",
         seeds=seeds or 1,
         sheets=sheets(1_000, 200, "autoattack-quick", (8, 12, 16)),
         images=Images(data or "demo"),
         words="the embedded subset of Fashion-MNIST" if data is None else data,
-        base=base,
+        base=BASE,
         students={"ResNet-18": SmallCNN(), "MobileNetV2": SmallCNN(width=12)},
         teacher_run=None,
         given=teacher or "demo",
-        surrogate_run=replace(base, method=Natural(), validation=0),
+        surrogate_run=replace(BASE, method=Natural(), validation=0),
     )
