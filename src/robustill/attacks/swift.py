@@ -30,6 +30,8 @@ def swift(model: nn.Module, x: Images) -> nn.Module:
         traced = fx.GraphModule(held, _Tracer().trace(held))
         _fold(traced)
         _rectify_in_place(traced)
+        traced.recompile()
+        traced.delete_all_unused_submodules()
         faster: nn.Module = traced.requires_grad_(False)
         faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in the docs, not in the stubs
         with torch.no_grad():
@@ -58,8 +60,6 @@ def _fold(traced: fx.GraphModule) -> None:
         traced.set_submodule(before.target, folded)
         node.replace_all_uses_with(before)
         traced.graph.erase_node(node)
-    traced.recompile()
-    traced.delete_all_unused_submodules()
 
 
 def _rectify_in_place(traced: fx.GraphModule) -> None:
@@ -72,8 +72,6 @@ def _rectify_in_place(traced: fx.GraphModule) -> None:
             with traced.graph.inserting_after(node):
                 node.replace_all_uses_with(traced.graph.call_function(torch.relu_, (given,)))
             traced.graph.erase_node(node)
-    traced.recompile()
-    traced.delete_all_unused_submodules()
 
 
 def _is(node: fx.Node, module: type[nn.Module], functions: tuple[object, ...]) -> bool:

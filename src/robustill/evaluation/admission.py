@@ -12,12 +12,14 @@ from robustill.data.batches import in_order
 from robustill.data.split import Split
 from robustill.evaluation.accuracy import correct_under
 from robustill.evaluation.measurement import Measurement
+from robustill.precision import exact_float32
 from robustill.results import wilson
 
 LONG = 1000
 """Passes for each image from which an evaluation is long: APGD-T, FAB-T, Square and AutoAttack are."""
 
 
+@exact_float32()
 def admit(model: nn.Module, split: Split, measurements: Sequence[Measurement], *, batch_size: int, force: bool) -> int:
     """Checks networks, images and labels against each other, and gives the number of classes.
 

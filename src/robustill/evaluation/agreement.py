@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from robustill.attacks.base import cross_entropy, frozen
+from robustill.attacks.base import cross_entropy, frozen, gradient_of
 from robustill.data.split import Split
 from robustill.evaluation.measurement import Measurement
 from robustill.evaluation.sweep import sweep
@@ -23,10 +23,8 @@ from robustill.types import Images, Labels, PerSample
 
 def input_gradient(model: nn.Module, x: Images, y: Labels) -> Images:
     """The gradient of each image's cross-entropy with respect to the image, in eval mode."""
-    with frozen(model), torch.enable_grad():
-        x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(cross_entropy(model, x, y).sum(), x)
-    return gradient
+    with frozen(model):
+        return gradient_of(lambda image: cross_entropy(model, image, y), x)
 
 
 @dataclass(frozen=True, eq=False)

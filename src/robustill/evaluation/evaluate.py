@@ -19,11 +19,9 @@ from robustill.evaluation.ledger import Ledger
 from robustill.evaluation.measurement import Measurement
 from robustill.evaluation.summary import accuracy, averages, points
 from robustill.evaluation.sweep import Shard, sweep
-from robustill.precision import exact_float32
 from robustill.results import Evaluation
 
 
-@exact_float32()
 def evaluate(
     model: nn.Module,
     split: Split,
@@ -102,7 +100,6 @@ def evaluate(
     )
 
 
-@exact_float32()
 def contribute(
     model: nn.Module,
     split: Split,

@@ -18,12 +18,14 @@ from robustill.data.seeds import generator
 from robustill.data.split import Split
 from robustill.evaluation.agreement import cosine, input_gradient
 from robustill.evaluation.surface import random_direction, surface
+from robustill.precision import exact_float32
 from robustill.types import Images, Labels
 
 SURFACES = 2
 """How many images have their logits measured around them."""
 
 
+@exact_float32()
 def gallery(
     model: nn.Module,
     split: Split,

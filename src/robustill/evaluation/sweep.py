@@ -15,6 +15,7 @@ from robustill.data.seeds import generator
 from robustill.data.split import Split
 from robustill.evaluation.ledger import Ledger
 from robustill.evaluation.measurement import Measurement
+from robustill.precision import exact_float32
 from robustill.types import Images, Labels
 
 Part = Mapping[str, np.ndarray]
@@ -45,6 +46,7 @@ class Shard:
         return step % self.count == self.index - 1
 
 
+@exact_float32()
 def sweep(
     model: nn.Module,
     split: Split,
