@@ -31,8 +31,11 @@ def batches(seed: int = 0, *, count: int = 40, batch_size: int = 16) -> Batches:
     return Batches(split, batch_size=batch_size, seed=seed, augmentation=CropFlip(padding=1))
 
 
-def student() -> TinyConvNet:
-    return conv_net(seed=1)
+def student(dropout: float = 0.0) -> TinyConvNet:
+    network = conv_net(seed=1)
+    if dropout:
+        network.body.append(nn.Dropout(dropout))
+    return network
 
 
 def teacher() -> nn.Module:
@@ -161,7 +164,7 @@ def test_the_teacher_is_left_alone() -> None:
 
 def test_the_global_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
-    list(fit(student(), teacher(), batches(), method=DISTILLATION, attack=ATTACK, epochs=1, average=EMA()))
+    list(fit(student(dropout=0.5), teacher(), batches(), method=DISTILLATION, attack=ATTACK, epochs=1, average=EMA()))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -213,12 +216,18 @@ def test_kl_in_bfloat16_differs_from_float32_by_the_networks_rounding_alone() ->
 
 
 def trained(
-    *, seed: int = 0, stop: int | None = None, resume: Any = None, data_seed: int = 0, **options: Any
+    *,
+    seed: int = 0,
+    stop: int | None = None,
+    resume: Any = None,
+    data_seed: int = 0,
+    dropout: float = 0.0,
+    **options: Any,
 ) -> tuple[dict[str, Any], list[Epoch]]:
     """The state after training, or after ``stop`` epochs, with the epochs; every network is new."""
     settings: dict[str, Any] = {"method": DISTILLATION, "epochs": 4, "optimizer": SGD(lr=0.1, nesterov=True), **options}
     epochs, found = (
-        fit(student(), teacher(), batches(data_seed), attack=ATTACK, seed=seed, resume=resume, **settings),
+        fit(student(dropout), teacher(), batches(data_seed), attack=ATTACK, seed=seed, resume=resume, **settings),
         [],
     )
     for epoch in epochs:
@@ -233,6 +242,7 @@ SETTINGS = [
     {"method": PGDAT(), "schedule": MultiStep(milestones=(2,))},
     {"average": EMA(decay=0.9), "schedule": Cosine(warmup=1.5)},
     {"average": EMA(), "precision": "bfloat16"},
+    {"dropout": 0.5},
 ]
 
 

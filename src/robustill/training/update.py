@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from robustill.data.seeds import generator
+from robustill.data.seeds import generator, mix
 from robustill.objectives.base import Method
 from robustill.team import Team
 from robustill.training.averages import Average
@@ -101,8 +101,11 @@ class Update:
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         state.optimizer.zero_grad()
-        noise = generator(self.seed, "attack", state.epoch + 1, state.step, device=x.device)
-        return self.descend(x, y, progress=self._progress, generator=noise)
+        step = state.epoch + 1, state.step
+        noise = generator(self.seed, "attack", *step, device=x.device)
+        with torch.random.fork_rng([torch.cuda.current_device()] if x.is_cuda else []):
+            torch.manual_seed(mix(self.seed, "network", *step, self.team.rank))  # what a network draws itself: dropout
+            return self.descend(x, y, progress=self._progress, generator=noise)
 
     def _finish(self, done: Descent | None) -> None:
         """Moves the weights and the average, unless the step is skipped, and counts it."""
