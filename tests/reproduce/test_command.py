@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from robustill.recipes.paper import Cell
 from robustill.reproduce import measurings, scale_named
 from robustill.reproduce.estimate import epoch_units, measured_units
-from robustill.reproduce.scales import Cell
 from tests.small import command
 
 

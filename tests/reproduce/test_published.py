@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from robustill.recipes import paper
+from robustill.recipes.paper import Cell
 from robustill.reproduce.published import published
-from robustill.reproduce.scales import Cell, Paper
+from robustill.reproduce.scales import Paper
 from robustill.reproduce.targets import TARGETS, places
 
 SUMS = {

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from robustill.recipes.paper import Cell
 from robustill.report.statistics import over_seeds
 from robustill.reproduce.collect import Collected, Number
 from robustill.reproduce.drawings import drawings, facts
 from robustill.reproduce.measures import AA, GC, GD, Measure
 from robustill.reproduce.published import published
-from robustill.reproduce.scales import Cell, Scale
+from robustill.reproduce.scales import Scale
 from robustill.reproduce.tables import differences, sentences, tables, tone
 from robustill.reproduce.targets import TARGETS
 from robustill.reproduce.write import rows, to_json

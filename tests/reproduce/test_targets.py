@@ -10,9 +10,10 @@ import pytest
 from robustill.methods import AdaAD
 from robustill.objectives import IGDM, StudentCE
 from robustill.recipes import recipe
+from robustill.recipes.paper import Cell
 from robustill.reproduce import TARGETS, measurings, scale_named, targets_named
 from robustill.reproduce.images import Images
-from robustill.reproduce.scales import Cell, Paper, Scale
+from robustill.reproduce.scales import Paper, Scale
 from robustill.reproduce.subjects import Subject, needed, subjects
 from robustill.run import Run
 

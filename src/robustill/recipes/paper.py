@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -88,13 +88,26 @@ class Published:
 
 @dataclass(frozen=True)
 class Cell:
-    """One method, alone or with IGDM, for one teacher, student and dataset."""
+    """One method, alone or with IGDM, for one teacher, student and dataset, by the paper's names.
+
+    The cells of :func:`cells` are recipes; those of other tables have a place only.
+    """
 
     dataset: str
     student: str
     teacher: str
     method: str
-    igdm: bool
+    igdm: bool = False
+
+    @property
+    def row(self) -> str:
+        """What its row is called."""
+        return f"{self.method} + IGDM" if self.igdm else self.method
+
+    @property
+    def base(self) -> Cell:
+        """The same without IGDM."""
+        return replace(self, igdm=False)
 
     @property
     def name(self) -> str:
@@ -107,8 +120,7 @@ class Cell:
     def summary(self) -> str:
         """One line with the numbers of version 1."""
         numbers = ", ".join(f"{p.measure} {p.value:g}" for p in self.published if p.source.startswith("v1"))
-        method = self.method + (" + IGDM" if self.igdm else "")
-        return f"{method}, {self.teacher}, {self.student}, {self.dataset}; v1: {numbers}"
+        return f"{self.row}, {self.teacher}, {self.student}, {self.dataset}; v1: {numbers}"
 
     def texts(self) -> dict[str, Any]:
         """The recipe: keys and values of a run."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from robustill.recipes.paper import Cell
 from robustill.report.statistics import Interval, over_seeds, spread
 from robustill.reproduce.measures import LINEARITY, MINUTES, Measure
 from robustill.reproduce.measuring import read
 from robustill.reproduce.published import published
-from robustill.reproduce.scales import Cell
 from robustill.reproduce.targets import Place, Target
 from robustill.results import RunDirectory
 

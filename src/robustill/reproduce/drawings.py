@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from robustill.recipes.paper import Cell
 from robustill.report.figures import (
     Curve,
     Look,
@@ -22,7 +23,7 @@ from robustill.report.figures import (
 from robustill.report.statistics import fit
 from robustill.report.svg import COLOURS
 from robustill.reproduce.collect import Collected, Number
-from robustill.reproduce.scales import Cell, Scale
+from robustill.reproduce.scales import Scale
 from robustill.reproduce.tables import differences
 
 SERIES = [value for name, value in COLOURS.items() if name.startswith("c")]

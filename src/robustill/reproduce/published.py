@@ -8,8 +8,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from robustill.recipes import paper
-from robustill.reproduce.scales import Cell
+from robustill.recipes.paper import Cell, cells
 
 FOLDER = Path(__file__).parent / "published"
 
@@ -39,9 +38,8 @@ def _numbers() -> dict[tuple[str, Cell, str], float]:
 
 
 def _tables() -> Iterator[tuple[tuple[str, Cell, str], float]]:
-    for one in paper.cells().values():
-        target = {"ResNet-18": "table2", "MobileNetV2": "table4"}[one.student]
-        cell = Cell(one.dataset, one.student, one.teacher, one.method, one.igdm)
-        for number in one.published:
+    for cell in cells().values():
+        target = {"ResNet-18": "table2", "MobileNetV2": "table4"}[cell.student]
+        for number in cell.published:
             if number.source.startswith("v1"):
                 yield (target, cell, number.measure), number.value

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from robustill.recipes.paper import Cell
 from robustill.report.table import Cell as Shown
 from robustill.report.table import Column, Table
 from robustill.reproduce.collect import Collected, Number
-from robustill.reproduce.scales import Cell, Scale
+from robustill.reproduce.scales import Scale
 
 
 def tables(found: Collected, scale: Scale) -> list[Table]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from robustill.recipes import paper
+from robustill.recipes.paper import Cell
 from robustill.reproduce.measures import (
     AA,
     ADVERSARIAL,
@@ -25,7 +26,7 @@ from robustill.reproduce.measures import (
     Measure,
     curve,
 )
-from robustill.reproduce.scales import Cell, Scale
+from robustill.reproduce.scales import Scale
 from robustill.reproduce.subjects import Measuring, Subject
 
 ABLATED = ("CIFAR-100", "ResNet-18", "BDM-AT")

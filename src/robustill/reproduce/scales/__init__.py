@@ -4,11 +4,11 @@ A scale gives networks for the paper's names. ``paper`` has one for each; ``demo
 one teacher and a small network in the place of each student, whatever dataset and teacher the paper's table names.
 """
 
-from robustill.reproduce.scales.base import METHODS, Cell, Scale
+from robustill.reproduce.scales.base import METHODS, Scale
 from robustill.reproduce.scales.paper import Paper
 from robustill.reproduce.scales.small import Small, demo, mini
 
-__all__ = ["METHODS", "Cell", "Paper", "Scale", "Small", "demo", "mini", "scale_named"]
+__all__ = ["METHODS", "Paper", "Scale", "Small", "demo", "mini", "scale_named"]
 
 SCALES = ("demo", "mini", "paper")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from robustill.expression import parse
 from robustill.objectives import Method
 from robustill.recipes import paper
+from robustill.recipes.paper import Cell
 from robustill.reproduce.subjects import Sheet, Subject
 
 METHODS = {**paper.METHODS, "AdaAD w/o T_in": "AdaAD(inner=StudentCE())", "Natural": "Natural()"}
@@ -23,27 +23,6 @@ ALONE = ("PGD-AT", "TRADES", "Natural")
 def method_named(name: str) -> Method:
     """The method that the paper calls so, without IGDM."""
     return parse(METHODS[name], Method)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A network of a table, by the paper's names."""
-
-    dataset: str
-    student: str
-    teacher: str
-    method: str
-    igdm: bool = False
-
-    @property
-    def row(self) -> str:
-        """What its row is called."""
-        return f"{self.method} + IGDM" if self.igdm else self.method
-
-    @property
-    def base(self) -> Cell:
-        """The same without IGDM."""
-        return Cell(self.dataset, self.student, self.teacher, self.method)
 
 
 class Scale(ABC):

@@ -9,8 +9,9 @@ from functools import cache
 from robustill.methods.natural import Natural
 from robustill.models.resnet import ResNet
 from robustill.recipes import paper
+from robustill.recipes.paper import Cell
 from robustill.reproduce.images import Images
-from robustill.reproduce.scales.base import ALONE, METHODS, Cell, Scale, method_named
+from robustill.reproduce.scales.base import ALONE, METHODS, Scale, method_named
 from robustill.reproduce.subjects import Sheet, Subject
 from robustill.run import Run
 
@@ -35,7 +36,7 @@ def _sheets() -> dict[str, Sheet]:
 
 
 @cache
-def _recipe(cell: paper.Cell) -> Run:
+def _recipe(cell: Cell) -> Run:
     """The run of a recipe, but for where images and teacher are."""
     return Run.from_texts({key: value for key, value in cell.texts().items() if key not in ("data", "teacher")})
 
@@ -64,7 +65,7 @@ class Paper(Scale):
         label = next(iter(paper.TEACHERS)) if shared else cell.teacher
         published = METHODS[cell.method] == paper.METHODS.get(cell.method)
         named = cell.method if published else "AdaAD" if cell.method.startswith("AdaAD") else "PGD-AT"
-        run = _recipe(paper.Cell(cell.dataset, cell.student, label, named, cell.igdm))
+        run = _recipe(Cell(cell.dataset, cell.student, label, named, cell.igdm))
         if not published:
             method = method_named(cell.method)
             run = replace(run, method=replace(method, terms=run.method.terms), recipe=None)
@@ -76,7 +77,7 @@ class Paper(Scale):
         return Subject(teacher, self._images(dataset), source=text)
 
     def surrogate(self, dataset: str) -> Subject:
-        run = _recipe(paper.Cell(dataset, "ResNet-18", "LTD", "PGD-AT", False))
+        run = _recipe(Cell(dataset, "ResNet-18", "LTD", "PGD-AT"))
         run = replace(run, student=ResNet(depth=50), method=Natural(), recipe=None)
         return Subject("surrogate", self._images(dataset), run)
 

@@ -17,8 +17,9 @@ from robustill.models import Architecture, SmallCNN
 from robustill.models.resnet import ResNet
 from robustill.objectives import IGDM
 from robustill.recipes import paper
+from robustill.recipes.paper import Cell
 from robustill.reproduce.images import Images
-from robustill.reproduce.scales.base import Cell, Scale, method_named
+from robustill.reproduce.scales.base import Scale, method_named
 from robustill.reproduce.subjects import Sheet, Subject
 from robustill.run import Run
 from robustill.training import SGD
