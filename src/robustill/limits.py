@@ -35,3 +35,13 @@ def require_steps(name: str, steps: int) -> None:
     if not 1 <= steps <= STEPS:
         bound = "at least 1 step" if steps < 1 else f"at most {STEPS} steps"
         raise ValueError(f"{name} requires {bound}. Found: steps={steps}.")
+
+
+def require_targets(name: str, targets: int) -> None:
+    """Refuses a targeted attack without a target.
+
+    Raises:
+        ValueError: names the attack, the bound and what was found.
+    """
+    if targets < 1:
+        raise ValueError(f"{name} requires at least 1 target. Found: targets={targets}.")

@@ -13,6 +13,7 @@ from robustill.cost import Cost, cost, forward_macs
 from robustill.data import Batches, Dataset, Extra, hold_out, load, load_extra, place
 from robustill.data.batches import Share, in_order
 from robustill.data.split import Split
+from robustill.evaluation.radius import budget_of
 from robustill.limits import THREADS, require_between
 from robustill.models import Classifier, create_model
 from robustill.run import Run
@@ -55,7 +56,7 @@ class Setting:
     @cached_property
     def student_macs(self) -> float:
         """Multiply-accumulates of a student forward, for one image."""
-        return forward_macs(self.student, self._image)
+        return forward_macs(self.student, self.image)
 
     @cached_property
     def teacher_ratio(self) -> float:
@@ -68,7 +69,7 @@ class Setting:
         return self._ratio(self.natural_teacher)
 
     def _ratio(self, teacher: Classifier | None) -> float:
-        return forward_macs(teacher, self._image) / self.student_macs if teacher else 0.0
+        return forward_macs(teacher, self.image) / self.student_macs if teacher else 0.0
 
     @cached_property
     def cost(self) -> Cost:
@@ -101,7 +102,8 @@ class Setting:
         }
 
     @property
-    def _image(self) -> Images:
+    def image(self) -> Images:
+        """The first image of training."""
         return next(in_order(self.batches.split, 1))[0]
 
 
@@ -146,6 +148,8 @@ def prepare(run: Run) -> Setting:
         natural_teacher=_placed(natural_teacher, device) if natural_teacher else None,
         team=team,
     )
+    if (budget := budget_of(run.attack)) is not None:
+        budget.require_room(setting.image)
     return _compiled(setting) if run.compile else setting
 
 

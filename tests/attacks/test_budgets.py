@@ -304,3 +304,10 @@ def test_a_budget_of_one_norm_is_not_another() -> None:
     budgets: set[Budget] = {Linf(0.5), L2(0.5), L1(0.5), L2(0.5)}
     assert len(budgets) == 3
     assert repr(Linf(8 / 255)) == "Linf(8/255)"
+
+
+@pytest.mark.parametrize(("budget", "farthest"), [(L2(5.196), "5.196"), (L1(27.0), "27")])
+def test_a_ball_that_holds_every_image_is_refused(budget: Budget, farthest: str) -> None:
+    budget.require_room(images(2, 3, 3, 3))
+    with pytest.raises(ValueError, match=rf"at most {farthest} apart\. Found: .* Did you mean {type(budget).__name__}"):
+        type(budget)(128.0).require_room(images(2, 3, 3, 3))

@@ -48,8 +48,10 @@ def test_later_steps_come_nearer_than_the_first() -> None:
     assert stands(network, once, y)[i] and not stands(network, often, y)[i]
 
 
-@pytest.mark.parametrize(("steps", "targets"), [(0, 9), (100, 0)])
-def test_numbers_out_of_range_are_refused(steps: int, targets: int) -> None:
-    found = f"at least 1 step and 1 target. Found: steps={steps}, targets={targets}"
-    with pytest.raises(ValueError, match=found):
+@pytest.mark.parametrize(
+    ("steps", "targets", "message"),
+    [(0, 9, "at least 1 step. Found: steps=0"), (100, 0, "at least 1 target. Found: targets=0")],
+)
+def test_numbers_out_of_range_are_refused(steps: int, targets: int, message: str) -> None:
+    with pytest.raises(ValueError, match=f"TargetedFAB requires {message}"):
         TargetedFAB(budget=Linf(0.1), steps=steps, targets=targets)

@@ -29,7 +29,7 @@ from robustill.attacks.l1_box import shrinkage
 from robustill.attacks.losses import CrossEntropy, LogitLoss, TargetedDLR, TargetedLoss
 from robustill.attacks.pace import Halving, Pace, Sparse
 from robustill.attacks.search import Mask, Rows, Search, classify, column, conquer, rand, randn, slope
-from robustill.limits import require_steps
+from robustill.limits import require_steps, require_targets
 from robustill.types import Images, Labels, Logits, PerSample
 
 
@@ -81,8 +81,7 @@ class TargetedAPGD(Adversary):
 
     def __post_init__(self) -> None:
         require_steps("TargetedAPGD", self.steps)
-        if self.targets < 1:
-            raise ValueError(f"TargetedAPGD requires at least 1 target. Found: targets={self.targets}.")
+        require_targets("TargetedAPGD", self.targets)
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, *, generator: Generator | None = None) -> Images:
         with frozen(model):

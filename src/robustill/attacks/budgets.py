@@ -50,6 +50,20 @@ class Budget(Component, ABC, kw_only=False):
     def uniform(self, x: Images, generator: Generator | None = None) -> Images:
         """A perturbation drawn uniformly from the ball, shaped like ``x``."""
 
+    def require_room(self, x: Images) -> None:
+        """Refuses images that all lie in the ball, whatever they show: its radius is meant in other units.
+
+        Raises:
+            ValueError: says how far two such images can be apart.
+        """
+        farthest = float(self.norm(torch.ones_like(x[:1])))
+        if self.radius > farthest:
+            name, radius = type(self).__name__, write(self.radius)
+            raise ValueError(
+                f"The radius of {name} must be in pixels of [0, 1], and images of this size are at most {farthest:.4g} "
+                f"apart. Found: {name}({radius}), which holds every image. Did you mean {name}({radius}/255)?"
+            )
+
     def holds(self, delta: Images) -> Bool[Tensor, " batch"]:
         """Which perturbations are in the ball, up to what rounding may carry one out of it."""
         allowed: Bool[Tensor, " batch"] = self.norm(delta) <= self.radius * (1 + TOLERANCE) + 1e-7

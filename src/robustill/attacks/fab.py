@@ -19,6 +19,7 @@ from robustill.attacks.budgets import Budget
 from robustill.attacks.hyperplane import nearest_on_hyperplane
 from robustill.attacks.losses import TargetedMargin
 from robustill.attacks.search import Mask, Search, classify, column, conquer, slope
+from robustill.limits import require_steps, require_targets
 from robustill.types import Images, Labels, PerSample
 
 BIAS = 0.1
@@ -40,10 +41,8 @@ class TargetedFAB(Adversary):
     targets: int = 9
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.targets < 1:
-            raise ValueError(
-                f"TargetedFAB requires at least 1 step and 1 target. Found: steps={self.steps}, targets={self.targets}."
-            )
+        require_steps("TargetedFAB", self.steps)
+        require_targets("TargetedFAB", self.targets)
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, *, generator: Generator | None = None) -> Images:
         """Draws nothing: the search starts at the image."""

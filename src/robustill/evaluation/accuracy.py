@@ -15,6 +15,7 @@ from robustill.attacks import (
     Adversary,
     Ascent,
     AutoAttack,
+    Budget,
     Reference,
     Square,
     TargetedAPGD,
@@ -26,6 +27,7 @@ from robustill.component import in_full
 from robustill.data.split import Split
 from robustill.evaluation.judge import judge, require_pixels
 from robustill.evaluation.measurement import Measurement
+from robustill.evaluation.radius import budget_of
 from robustill.evaluation.sweep import sweep
 from robustill.types import Images, Labels
 
@@ -52,6 +54,11 @@ class Under(Measurement):
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         return (self.adversary.surrogate,) if isinstance(self.adversary, Transfer) else ()
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        budget = budget_of(self.adversary)
+        return () if budget is None else (budget,)
 
     def stages(self, classes: int) -> tuple[str, ...]:
         """``clean`` and the attacks of an AutoAttack, in order; nothing for any other adversary."""

@@ -21,14 +21,14 @@ LONG = 1000
 
 @exact_float32()
 def admit(model: nn.Module, split: Split, measurements: Sequence[Measurement], *, batch_size: int, force: bool) -> int:
-    """Checks networks, images and labels against each other, and gives the number of classes.
+    """Checks networks, budgets, images and labels against each other, and gives the number of classes.
 
     Before a long evaluation clean accuracy is measured, one pass for each image: an attack on a model that does not
     know its classes says nothing about robustness. ``force`` leaves that out.
 
     Raises:
         ValueError: there are no images, a network is on another device, a label is none of the model's classes, logits
-            are not finite, or clean accuracy is at chance before a long evaluation.
+            are not finite, a budget holds every image, or clean accuracy is at chance before a long evaluation.
     """
     if not len(split):
         raise ValueError("An evaluation needs at least one image. Found: none.")
@@ -41,6 +41,8 @@ def admit(model: nn.Module, split: Split, measurements: Sequence[Measurement], *
                 "Move one of them with .to(device)."
             )
     x, _ = next(in_order(split.subset(torch.arange(1)).to(device), 1))
+    for budget in {budget for measurement in measurements for budget in measurement.budgets}:
+        budget.require_room(x)
     with frozen(model), torch.no_grad():
         logits = model(x)
     if not logits.isfinite().all():

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor, nn
 
-from robustill.attacks import Adversary, Clean
+from robustill.attacks import Adversary, Budget, Clean
 from robustill.component import write
 from robustill.evaluation.accuracy import Under
 from robustill.evaluation.judge import judge
@@ -75,6 +75,10 @@ class Curve(Measurement):
     def passes(self) -> float:
         own, last = self.radii.index(self.own), len(self.radii) - 1
         return 1 + self.under.passes * (1 + max(withstood(own - 1), withstood(last - own)))
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        return Under(self.name, self.at(len(self.radii) - 1)).budgets
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, generator: Generator) -> dict[str, Tensor]:
         first = self.under(model, x, y, generator)

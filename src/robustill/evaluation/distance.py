@@ -70,6 +70,10 @@ class Distance(Measurement):
         """The method as far as it attacks: BatchNorm's averages stay as they are, and no term is evaluated."""
         return replace(self.method, inner=self.method.inner or StudentCE(), attack_mode="eval", terms=(), weight=None)
 
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        return (self.budget,)
+
     def __call__(self, model: nn.Module, x: Images, y: Labels, generator: Generator) -> dict[str, Tensor]:
         noisy = Uniform()(x, self.budget, generator)
         with frozen(self.teacher):

@@ -65,6 +65,10 @@ class Remainder(Measurement):
     def passes(self) -> float:
         return 2 * 5 + passes(self.adversary)  # for each ε a forward there, and a directional derivative
 
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        return (self.budget,)
+
     def __call__(self, model: nn.Module, x: Images, y: Labels, generator: Generator) -> dict[str, Tensor]:
         noise = self.budget.uniform(x, generator)
         delta = self.adversary(model, x, y, generator=generator) - x

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Generator, Tensor, nn
 
+from robustill.attacks import Budget
 from robustill.types import Images, Labels
 
 
@@ -31,6 +32,11 @@ class Measurement(ABC):
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         """Other networks on whose weights the numbers depend."""
+        return ()
+
+    @property
+    def budgets(self) -> tuple[Budget, ...]:
+        """The balls around each image in which something is searched or drawn."""
         return ()
 
     @abstractmethod
