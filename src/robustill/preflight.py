@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from robustill.attacks import Linf
 from robustill.data import Split
-from robustill.evaluation import sweep
+from robustill.evaluation import measure_batches
 from robustill.models import Classifier
 from robustill.objectives import IGDM
 from robustill.results import Accuracy
@@ -30,7 +30,7 @@ def preflight(setting: Setting) -> list[Row]:
     attack = validation_attack(run.attack)
     attacked = Attacked(attack, getattr(attack, "budget", Linf(8 / 255)))
     if setting.teacher is not None and run.teacher is not None:
-        found = sweep(setting.teacher, _sample(setting, ATTACKED), attacked, seed=run.seed)
+        found = measure_batches(setting.teacher, _sample(setting, ATTACKED), attacked, seed=run.seed)
         robust = Accuracy(adversary=attacked.text, n=len(found["correct"]), correct=int(found["correct"].sum()))
         under = f", and of {robust.n} under {attacked.text} {in_words(robust)}"
         rows.append(("preflight", _classifies("teacher", run.teacher, setting.teacher, setting, attacked) + under))
@@ -46,7 +46,7 @@ def preflight(setting: Setting) -> list[Row]:
 def _classifies(what: str, text: str, teacher: Classifier, setting: Setting, attacked: Attacked) -> str:
     """How well it knows the training images, with a warning where that is worse than it should be."""
     data, sample = setting.dataset.name, _sample(setting, IMAGES)
-    clean = accuracy_of(sample, sweep(teacher, sample, Predictions())["prediction"])
+    clean = accuracy_of(sample, measure_batches(teacher, sample, Predictions())["prediction"])
     doubts = against_chance(clean, setting.dataset.num_classes)
     expected = expected_of(text, data, attacked.attack, attacked.budget)
     # Most networks know training images better than test images: too well is no doubt here

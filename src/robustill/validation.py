@@ -6,7 +6,7 @@ from torch import nn
 
 from robustill.attacks import PGD, Adversary, Attack, Clean, Linf
 from robustill.data import Split, generator, in_order
-from robustill.evaluation import Shard, Under, remainder_proportion, sweep
+from robustill.evaluation import Shard, Under, measure_batches, remainder_proportion
 from robustill.setting import Setting
 
 REMAINDER_IMAGES = 256
@@ -37,7 +37,7 @@ def correct(setting: Setting, student: nn.Module, held_out: Split, adversary: Ad
     """How many images withstand; in a team each process attacks its share of the batches."""
     team = setting.team
     own = Shard(team.rank + 1, team.size)
-    found = sweep(student, held_out, Under("", adversary), seed=setting.run.seed, shard=own)
+    found = measure_batches(student, held_out, Under("", adversary), seed=setting.run.seed, shard=own)
     return team.total(int(found["correct_"].sum()) if found else 0)
 
 

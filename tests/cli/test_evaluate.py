@@ -9,19 +9,19 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from robustill.data import generator
+from robustill.evaluation import batchwise
 from robustill.results import Evaluation, RunDirectory
 from robustill.train import train
 from tests.small import archive, command, environment, process, small_run
 
 DATA = "npz:d.npz"
-SWEEP = import_module("robustill.evaluation.sweep")  # as an attribute of the package this is the function
 RUN = RunDirectory(Path("runs/student"))
 Outcome = tuple[dict[str, Any], dict[str, np.ndarray]]
 THEIRS = """
@@ -174,7 +174,7 @@ def test_an_interrupted_evaluation_goes_on(batch: int, monkeypatch: pytest.Monke
     evaluate(*WORDS)
     whole = outcome()
     shutil.rmtree(RUN.path / "evaluation")
-    seeds, honest = list[int](), SWEEP.generator
+    seeds, honest = list[int](), generator
 
     def interrupted(*given: Any, **options: Any) -> Any:
         seeds.append(1)
@@ -183,7 +183,7 @@ def test_an_interrupted_evaluation_goes_on(batch: int, monkeypatch: pytest.Monke
         return honest(*given, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(SWEEP, "generator", interrupted)
+        patch.setattr(batchwise, "generator", interrupted)
         assert command("evaluate", RUN.path, *WORDS) == 130
     assert parts() == batch - 1
     evaluate(*WORDS)
@@ -212,7 +212,7 @@ def test_how_to_go_on_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     def interrupted(*given: Any, **options: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(SWEEP, "generator", interrupted)
+    monkeypatch.setattr(batchwise, "generator", interrupted)
     assert command("evaluate", RUN.path) == 130
     assert "The same command goes on after its last finished batch." in capsys.readouterr().err
 

@@ -27,7 +27,7 @@ from robustill.attacks import (
     Uniform,
     UniformNoise,
 )
-from robustill.evaluation import Surrogate, Under, adversaries_named, split_names, standard_adversaries, sweep
+from robustill.evaluation import Surrogate, Under, adversaries_named, measure_batches, split_names, standard_adversaries
 from robustill.evaluation.adversaries import NAMED
 from tests.evaluation.test_accuracy import coloured
 from tests.networks import conv_net
@@ -167,10 +167,10 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_somebody_elses_function(theirs: str) -> None:
     found = named(f"{theirs}:darker@L2(9)")
     assert isinstance(found, Foreign) and (found.name, found.budget) == (f"{theirs}:darker", L2(9))
-    flags = sweep(conv_net(), coloured(), Under("darker", found))["correct_darker"]
+    flags = measure_batches(conv_net(), coloured(), Under("darker", found))["correct_darker"]
     shifted = coloured().images.int().sub(4).clamp(0).to(torch.uint8)
     images = type(coloured())(shifted, coloured().labels)
-    assert flags.tolist() == sweep(conv_net(), images, Under("clean", Clean()))["correct_clean"].tolist()
+    assert flags.tolist() == measure_batches(conv_net(), images, Under("clean", Clean()))["correct_clean"].tolist()
 
 
 def test_somebody_elses_component(theirs: str) -> None:

@@ -10,7 +10,7 @@ from torch import Generator, nn
 
 from robustill.attacks import L2, PGD, Adversary, Ascent, AutoAttack, Budget, Clean, Foreign, Linf, Margin, Zero
 from robustill.data import Split, to_float
-from robustill.evaluation import Curve, Under, evaluate, sweep
+from robustill.evaluation import Curve, Under, evaluate, measure_batches
 from robustill.evaluation.curve import withstood
 from robustill.evaluation.radius import budget_of, rescaled
 from robustill.types import Images, Labels
@@ -31,7 +31,7 @@ def pgd(level: float, **changes: object) -> PGD:
 def test_a_linear_network_withstands_exactly_the_radii_below_its_margin(own: int) -> None:
     network, split, distance = linear_case()
     curve = Curve(Under("pgd20", pgd(own)), RADII)
-    found = sweep(network, split, curve, batch_size=50)["withstood_pgd20"]
+    found = measure_batches(network, split, curve, batch_size=50)["withstood_pgd20"]
     expected = (distance > 0).long() + sum((distance > radius).long() for radius in RADII)
     assert torch.equal(torch.from_numpy(found).long(), expected)
     assert len(set(expected.tolist())) == 7  # every outcome there is
@@ -52,17 +52,17 @@ def test_the_points_of_an_evaluation_fall_with_the_radius_from_clean_accuracy() 
 
 def test_the_verdicts_at_the_own_radius_are_those_without_a_curve() -> None:
     network, under = conv_net(), Under("pgd20", pgd(8))
-    plain = sweep(network, coloured(), under, batch_size=20, seed=3)
-    curve = sweep(network, coloured(), Curve(under, RADII), batch_size=20, seed=3)
+    plain = measure_batches(network, coloured(), under, batch_size=20, seed=3)
+    curve = measure_batches(network, coloured(), Curve(under, RADII), batch_size=20, seed=3)
     assert (plain["correct_pgd20"] == curve["correct_pgd20"]).all()
 
 
 def test_autoattack_keeps_who_broke_what_at_its_own_radius() -> None:
     network, split = conv_net(classes=4), coloured().subset(torch.arange(12))
     under = Under("aa", Brief(budget=Linf(2 / 255), version="quick"))
-    found = sweep(network, split, Curve(under, (1 / 255, 4 / 255)))
+    found = measure_batches(network, split, Curve(under, (1 / 255, 4 / 255)))
     assert found.keys() == {"correct_aa", "broken_by_aa", "withstood_aa"}
-    assert (found["broken_by_aa"] == sweep(network, split, under)["broken_by_aa"]).all()
+    assert (found["broken_by_aa"] == measure_batches(network, split, under)["broken_by_aa"]).all()
     assert ((found["withstood_aa"] >= 3) == found["correct_aa"]).all()
 
 
@@ -84,7 +84,7 @@ def test_an_image_that_withstands_every_radius_is_attacked_a_logarithmic_number_
     radii, asked = tuple(level / 255 for level in range(1, count + 1)), list[int]()
     own = radii[(count - 1) // 2]
     curve = Curve(Under("ghost", Ghost(budget=Linf(own), asked=(asked,))), radii)
-    found = sweep(network, robust, curve)["withstood_ghost"]
+    found = measure_batches(network, robust, curve)["withstood_ghost"]
     assert (found == count + 1).all()  # the ghost changes nothing
     assert sum(asked) <= len(robust) * (1 + math.floor(math.log2(count - (count - 1) // 2)))
     if count == 5:
@@ -99,7 +99,7 @@ def test_five_radii_cost_about_twice_one() -> None:
     costs = []
     for measurement in (Under("aa", attack), Curve(Under("aa", attack), RADII)):
         counting.images = 0
-        sweep(counting, split, measurement)
+        measure_batches(counting, split, measurement)
         costs.append(counting.images)
     assert 1.2 * costs[0] < costs[1] < 2.2 * costs[0]
 
@@ -108,14 +108,14 @@ def test_what_the_model_gets_wrong_is_broken_at_every_radius_and_not_attacked_fu
     network, split, distance = linear_case()
     wrong, asked = split.subset((distance < 0).nonzero().squeeze(1)), list[int]()
     curve = Curve(Under("ghost", Ghost(budget=Linf(RADII[2]), asked=(asked,))), RADII)
-    assert (sweep(network, wrong, curve)["withstood_ghost"] == 0).all()
+    assert (measure_batches(network, wrong, curve)["withstood_ghost"] == 0).all()
     assert asked == [len(wrong)]  # the first, as every evaluation attacks them
 
 
 def test_no_trace_is_left() -> None:
     network = conv_net().train()
     before = (tensors(network), modes(network), torch.get_rng_state())
-    sweep(network, coloured(), Curve(Under("pgd20", pgd(8)), RADII), batch_size=20)
+    measure_batches(network, coloured(), Curve(Under("pgd20", pgd(8)), RADII), batch_size=20)
     assert_same((tensors(network), modes(network), torch.get_rng_state()), before)
     assert all(p.grad is None and p.requires_grad for p in network.parameters())
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from robustill.attacks import PGD, Linf, Uniform, Zero
 from robustill.data import Split, to_float
-from robustill.evaluation import Distance, evaluate, pointwise_distance, sweep
+from robustill.evaluation import Distance, evaluate, measure_batches, pointwise_distance
 from robustill.methods import KD, PGDAT, RSLAD, SAAD, TRADES, AdaAD
 from robustill.objectives import IGDM, EntropyWeight, Method, StudentCE, TeacherAdversarialKL
 from tests.evaluation.test_accuracy import coloured, grey
@@ -22,7 +22,7 @@ PGD5 = PGD(budget=BUDGET, steps=5, step_size=2 / 255)
 
 
 def distances(method: Method, student: nn.Module, teacher: nn.Module, split: Split) -> dict[str, Tensor]:
-    found = sweep(student, split, Distance(teacher, BUDGET, method, PGD5), batch_size=20, seed=2)
+    found = measure_batches(student, split, Distance(teacher, BUDGET, method, PGD5), batch_size=20, seed=2)
     return {name: torch.from_numpy(values) for name, values in found.items()}
 
 

@@ -25,8 +25,8 @@ from robustill.evaluation import (
     evaluate,
     plan,
 )
+from robustill.evaluation.batchwise import measure_batches
 from robustill.evaluation.ledger import fingerprint
-from robustill.evaluation.sweep import sweep
 from robustill.results import Evaluation
 from robustill.types import Images, Labels
 from tests.evaluation.brief import Brief
@@ -132,21 +132,21 @@ def test_what_the_shards_left_out_is_measured_when_they_are_put_together(tmp_pat
     counted, model, images = Counted(), network(), split()
     contribute(model, images, Shard(1, 2), Ledger(tmp_path), [counted], batch_size=5)
     assert counted.calls == 2 and len(files(tmp_path)) == 2  # the first and the third of three
-    merged = sweep(model, images, counted, batch_size=5, ledger=Ledger(tmp_path))
+    merged = measure_batches(model, images, counted, batch_size=5, ledger=Ledger(tmp_path))
     assert counted.calls == 3
-    assert np.array_equal(merged["noise"], sweep(model, images, Counted(), batch_size=5)["noise"])
+    assert np.array_equal(merged["noise"], measure_batches(model, images, Counted(), batch_size=5)["noise"])
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_an_interrupted_sweep_goes_on_after_the_last_finished_batch(stop: int, tmp_path: Path) -> None:
+def test_an_interrupted_measurement_goes_on_after_the_last_finished_batch(stop: int, tmp_path: Path) -> None:
     torn, model, images = Counted(stop=stop), network(), split()
     with pytest.raises(Stop):
-        sweep(model, images, torn, batch_size=5, ledger=Ledger(tmp_path))
+        measure_batches(model, images, torn, batch_size=5, ledger=Ledger(tmp_path))
     assert len(files(tmp_path)) == stop - 1
     resumed = Counted()
-    found = sweep(model, images, resumed, batch_size=5, ledger=Ledger(tmp_path))
+    found = measure_batches(model, images, resumed, batch_size=5, ledger=Ledger(tmp_path))
     assert resumed.calls == 3 - (stop - 1)
-    assert np.array_equal(found["noise"], sweep(model, images, Counted(), batch_size=5)["noise"])
+    assert np.array_equal(found["noise"], measure_batches(model, images, Counted(), batch_size=5)["noise"])
 
 
 def other_weights(model: nn.Module) -> nn.Module:
@@ -179,7 +179,7 @@ def test_a_part_of_something_else_is_not_read(change: str, tmp_path: Path) -> No
     for part, count in ((given, 3), (given, 3), (other, 5 if change == "batch size" else 6)):
         part = dict(part)
         model, images, measurement = part.pop("model"), part.pop("split"), part.pop("measurement")
-        sweep(model, images, measurement, ledger=Ledger(tmp_path), **part)
+        measure_batches(model, images, measurement, ledger=Ledger(tmp_path), **part)
         assert len(files(tmp_path)) == count
 
 
@@ -192,12 +192,12 @@ def test_another_teacher_or_surrogate_is_something_else(tmp_path: Path) -> None:
         [Agreement(teacher()), Agreement(conv_net(seed=3, classes=4)), transferred(1), transferred(2)], start=1
     ):
         for _ in range(2):
-            sweep(network(), split(), measurement, ledger=Ledger(tmp_path))
+            measure_batches(network(), split(), measurement, ledger=Ledger(tmp_path))
             assert len(files(tmp_path)) == count
 
 
 def test_a_resumed_measurement_remembers_what_its_parts_took(tmp_path: Path) -> None:
-    sweep(network(), split(), Counted(), ledger=Ledger(tmp_path))
+    measure_batches(network(), split(), Counted(), ledger=Ledger(tmp_path))
     (part,) = tmp_path.iterdir()
     with np.load(part) as archive:
         arrays = dict(archive) | {"seconds": np.float64(3600)}
@@ -209,18 +209,18 @@ def test_a_resumed_measurement_remembers_what_its_parts_took(tmp_path: Path) -> 
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04", b"<html>"])
 def test_a_part_that_cannot_be_read_is_measured_again(damage: bytes, tmp_path: Path) -> None:
     counted = Counted()
-    first = sweep(network(), split(), counted, ledger=Ledger(tmp_path))
+    first = measure_batches(network(), split(), counted, ledger=Ledger(tmp_path))
     (part,) = tmp_path.iterdir()
     part.write_bytes(damage)
-    again = sweep(network(), split(), counted, ledger=Ledger(tmp_path))
+    again = measure_batches(network(), split(), counted, ledger=Ledger(tmp_path))
     assert counted.calls == 2 and np.array_equal(first["noise"], again["noise"])
-    assert sweep(network(), split(), counted, ledger=Ledger(tmp_path)) and counted.calls == 2
+    assert measure_batches(network(), split(), counted, ledger=Ledger(tmp_path)) and counted.calls == 2
 
 
 def test_clearing_leaves_the_parts_of_other_measurements(tmp_path: Path) -> None:
-    sweep(network(), split(), Counted(), ledger=Ledger(tmp_path))
+    measure_batches(network(), split(), Counted(), ledger=Ledger(tmp_path))
     ledger = Ledger(tmp_path)
-    sweep(network(), split(), Counted(text="other"), ledger=ledger)
+    measure_batches(network(), split(), Counted(text="other"), ledger=ledger)
     ledger.clear()
     assert len(files(tmp_path)) == 1
 

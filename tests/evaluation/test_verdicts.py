@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from robustill.attacks import L1, L2, AutoAttack, Budget, Clean, Linf
 from robustill.data import Split, to_float
-from robustill.evaluation import Under, adversaries_named, correct_under, sweep
+from robustill.evaluation import Under, adversaries_named, correct_under, measure_batches
 from tests.evaluation.brief import Brief
 from tests.evaluation.test_accuracy import linear_case
 from tests.networks import Linear, TinyConvNet, conv_net
@@ -46,7 +46,7 @@ def test_autoattack_is_at_least_as_strong_as_every_single_attack_image_by_image(
 
 def test_who_broke_what_is_told_and_adds_up() -> None:
     network, split = case()
-    found = sweep(network, split, Under("aa", Brief(budget=BALLS[0])))
+    found = measure_batches(network, split, Under("aa", Brief(budget=BALLS[0])))
     broken_by = torch.from_numpy(found["broken_by_aa"])
     assert broken_by.dtype == torch.int8
     assert torch.equal(broken_by == -1, torch.from_numpy(found["correct_aa"]))
@@ -65,7 +65,7 @@ def test_a_verdict_that_the_last_forward_turns_is_the_last_forwards(monkeypatch:
         return type(staged)(staged.images, -1 - staged.broken_by.clamp(max=0), staged.stages)
 
     monkeypatch.setattr(Brief, "staged", lambda self, *given, **options: lying(*given, **options))
-    found = sweep(network, split, Under("aa", ensemble))
+    found = measure_batches(network, split, Under("aa", ensemble))
     correct, broken_by = (torch.from_numpy(found[f"{name}_aa"]) for name in ("correct", "broken_by"))
     assert torch.equal(correct, distance > 4 / 255)
     assert torch.equal(broken_by == -1, correct) and (broken_by[~correct] >= 0).all()

@@ -19,6 +19,7 @@ An evaluation leaves modes, parameters, buffers, ``.grad`` and the global random
 from robustill.evaluation.accuracy import Under, correct_under, passes
 from robustill.evaluation.adversaries import Surrogate, adversaries_named, split_names, standard_adversaries
 from robustill.evaluation.agreement import Agreement, gradient_agreement, input_gradient
+from robustill.evaluation.batchwise import Shard, measure_batches
 from robustill.evaluation.curve import Curve
 from robustill.evaluation.distance import Distance, pointwise_distance
 from robustill.evaluation.evaluate import contribute, evaluate, plan
@@ -26,7 +27,6 @@ from robustill.evaluation.gallery import gallery
 from robustill.evaluation.ledger import Ledger
 from robustill.evaluation.linearity import Remainder, remainder_proportion
 from robustill.evaluation.measurement import Measurement
-from robustill.evaluation.sweep import Shard, sweep
 
 __all__ = [
     "Agreement",
@@ -51,5 +51,5 @@ __all__ = [
     "remainder_proportion",
     "split_names",
     "standard_adversaries",
-    "sweep",
+    "measure_batches",
 ]

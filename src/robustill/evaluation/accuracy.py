@@ -25,10 +25,10 @@ from robustill.attacks import (
 )
 from robustill.component import in_full
 from robustill.data.split import Split
+from robustill.evaluation.batchwise import measure_batches
 from robustill.evaluation.judge import judge, require_pixels
 from robustill.evaluation.measurement import Measurement
 from robustill.evaluation.radius import budget_of
-from robustill.evaluation.sweep import sweep
 from robustill.types import Images, Labels
 
 
@@ -92,7 +92,7 @@ def correct_under(
     Raises:
         ValueError: the adversary broke its rules, or the model's output is not finite.
     """
-    arrays = sweep(model, split, Under("", adversary), batch_size=batch_size, seed=seed, advance=advance)
+    arrays = measure_batches(model, split, Under("", adversary), batch_size=batch_size, seed=seed, advance=advance)
     return torch.from_numpy(arrays["correct_"])
 
 

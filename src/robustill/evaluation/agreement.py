@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from robustill.attacks.base import cross_entropy, frozen, gradient_of
 from robustill.data.split import Split
+from robustill.evaluation.batchwise import measure_batches
 from robustill.evaluation.measurement import Measurement
-from robustill.evaluation.sweep import sweep
 from robustill.types import Images, Labels, PerSample
 
 
@@ -62,7 +62,7 @@ def gradient_agreement(
     Raises:
         ValueError: a gradient is not finite.
     """
-    arrays = sweep(student, split, Agreement(teacher), batch_size=batch_size)
+    arrays = measure_batches(student, split, Agreement(teacher), batch_size=batch_size)
     return {name: torch.from_numpy(values) for name, values in arrays.items()}
 
 

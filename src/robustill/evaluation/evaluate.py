@@ -13,12 +13,12 @@ from robustill.environment import environment
 from robustill.evaluation.accuracy import Under
 from robustill.evaluation.admission import admit
 from robustill.evaluation.agreement import Agreement
+from robustill.evaluation.batchwise import Shard, measure_batches
 from robustill.evaluation.curve import Curve
 from robustill.evaluation.gallery import gallery
 from robustill.evaluation.ledger import Ledger
 from robustill.evaluation.measurement import Measurement
 from robustill.evaluation.summary import accuracy, averages, points
-from robustill.evaluation.sweep import Shard, sweep
 from robustill.results import Evaluation
 
 
@@ -69,7 +69,7 @@ def evaluate(
     measurements = plan(adversaries, radii, teacher, more)
     count = admit(model, split, measurements, batch_size=batch_size, force=force)
     found = {
-        measurement.name: sweep(
+        measurement.name: measure_batches(
             model, split, measurement, batch_size=batch_size, seed=seed, ledger=ledger, advance=advance, tell=tell
         )
         for measurement in shortest_first(measurements)
@@ -120,7 +120,7 @@ def contribute(
     """
     admit(model, split, measurements, batch_size=batch_size, force=force)
     for measurement in shortest_first(measurements):
-        sweep(
+        measure_batches(
             model,
             split,
             measurement,

@@ -10,7 +10,7 @@ import torch
 
 from robustill.attacks import Attack, Budget, Linf
 from robustill.data import Dataset, in_order
-from robustill.evaluation import adversaries_named, sweep
+from robustill.evaluation import adversaries_named, measure_batches
 from robustill.limits import IMAGES, SEED, require_between
 from robustill.models import ModelConfig, count_parameters
 from robustill.results import Accuracy, Mean
@@ -139,7 +139,7 @@ def check_teacher(
     measured = Attacked(_pgd20(budget), budget)
     share = 1 / (len(split) * measured.passes)
     tell = (lambda passes: advance(passes * share)) if advance is not None else None
-    found = sweep(teacher, split, measured, batch_size=batch_size, seed=seed, advance=tell)
+    found = measure_batches(teacher, split, measured, batch_size=batch_size, seed=seed, advance=tell)
     clean = accuracy_of(split, found["prediction"])
     expected = expected_of(text, dataset.name, measured.attack, budget)
     known = expected is not None and expected.clean is not None and meets(clean, expected.clean)

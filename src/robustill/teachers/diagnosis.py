@@ -9,7 +9,7 @@ import numpy as np
 from torch import nn
 
 from robustill.data import Dataset, Split
-from robustill.evaluation import sweep
+from robustill.evaluation import measure_batches
 from robustill.models import Classifier, Normalize
 from robustill.results import Accuracy
 from robustill.teachers.expected import Expected, meets
@@ -62,7 +62,9 @@ def better_reading(
     """
     order = Reading("its classes in another order", _in_another_order(split, predictions, dataset.num_classes))
     others = [
-        Reading(words, accuracy_of(split, sweep(_Under(model, constants), split, Predictions())["prediction"]))
+        Reading(
+            words, accuracy_of(split, measure_batches(_Under(model, constants), split, Predictions())["prediction"])
+        )
         for words, constants in normalisations(model, dataset)
     ]
     if expected is not None and expected.clean is not None:

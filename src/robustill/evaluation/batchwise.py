@@ -47,7 +47,7 @@ class Shard:
 
 
 @exact_float32()
-def sweep(
+def measure_batches(
     model: nn.Module,
     split: Split,
     measurement: Measurement,
