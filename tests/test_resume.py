@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,25 @@ def test_resuming_a_finished_run_changes_nothing(data: str, tmp_path: Path) -> N
     before = {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()}
     resume(run.path)
     assert {file: file.read_bytes() for file in run.path.rglob("*") if file.is_file()} == before
+
+
+def test_a_run_that_another_process_trains_is_left_to_it(data: str, tmp_path: Path) -> None:
+    run = train(small_run(data), tmp_path / "run")
+    other = """
+import sys, time
+from pathlib import Path
+from robustill.files import reserved
+with reserved(Path(sys.argv[1])):
+    print("mine", flush=True)
+    time.sleep(600)
+"""
+    words = [sys.executable, "-c", other, str(run.settings_file)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment()) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"mine\n"
+        with pytest.raises(ValueError, match=r"Another process is at work in .*run\. Wait until it has ended"):
+            resume(run.path)
+        process.kill()
+    resume(run.path)
 
 
 def test_killed_in_mid_epoch(data: str, teacher: str, tmp_path: Path) -> None:

@@ -13,6 +13,11 @@ from typing import Any
 
 from robustill.wording import in_words
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 DIGEST = "digest"
 """The entry of a signed file that holds the digest of all others."""
 
@@ -45,6 +50,28 @@ def _flush(folder: Path) -> None:
         pass
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def reserved(path: Path) -> Iterator[None]:
+    """Keeps a file for this process: until the block, or the process, ends, others that ask for it are refused.
+
+    Nothing is refused on systems that have no such locks.
+
+    Raises:
+        ValueError: another process has it.
+    """
+    with path.open("rb") as file:
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(
+                f"Another process is at work in {path.parent}. Wait until it has ended, or end it, and go on then."
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        yield
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from robustill.environment import environment
-from robustill.files import remove_leftovers, write_json, write_text
+from robustill.files import remove_leftovers, reserved, write_json, write_text
 from robustill.models import save_model
 from robustill.profile import Profile, profile
 from robustill.progress import Bar, Watched
@@ -183,7 +184,14 @@ def conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) 
 
     Raises:
         FloatingPointError: a loss or gradient is not finite; the batch and the state of before are in ``target``.
+        ValueError: another process trains this run.
     """
+    with ExitStack() as held:
+        setting.team.led(lambda: held.enter_context(reserved(target.settings_file)))
+        _conduct(setting, target, bar, console)
+
+
+def _conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console) -> None:
     run, team = setting.run, setting.team
     saved, damaged = team.led(lambda: _last_state(target))
     if damaged:
