@@ -154,11 +154,11 @@ def measure(
     yardstick: Yardstick,
     bar: Bar,
     *,
-    before: Evaluation | None = None,
+    grow: bool = False,
 ) -> Evaluation:
     """Evaluates one network and writes evaluation/NAME.json and NAME.npz into its run.
 
-    ``before`` is an earlier evaluation of the same network, of which everything else is kept.
+    ``grow`` keeps what an earlier evaluation of that name found besides, numbers and arrays.
     """
     ledger, macs = Ledger(target.parts(name)), yardstick.pass_macs(model)
     evaluation = evaluate(
@@ -179,7 +179,8 @@ def measure(
         advance=lambda passes: bar.advance(passes * macs),
         tell=bar.note,
     )
-    evaluation = evaluation if before is None else before.joined(evaluation)
+    if grow and (before := target.evaluations().get(name)) is not None:
+        evaluation = replace(before, arrays=target.arrays(name)).joined(evaluation)
     target.save_evaluation(name, evaluation)
     ledger.clear()
     return evaluation

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from robustill.report.figures import (
+    CROWD,
     STAR,
     Attacked,
     Curve,
@@ -69,9 +70,9 @@ def test_the_scatter_has_a_star_a_ring_a_dot_and_an_arrow_between_them() -> None
 
 
 def test_many_points_are_drawn_without_their_intervals() -> None:
-    points = [Point(str(x), x, x, (x - 1, x + 1), (x - 1, x + 1)) for x in range(13)]
-    assert len(scatter(points, "x", "y").get_lines()) == 13
-    assert len(scatter(points[:12], "x", "y").get_lines()) == 36
+    points = [Point(str(x), x, x, (x - 1, x + 1), (x - 1, x + 1)) for x in range(CROWD + 1)]
+    assert len(scatter(points, "x", "y").get_lines()) == CROWD + 1
+    assert len(scatter(points[:CROWD], "x", "y").get_lines()) == 3 * CROWD
 
 
 def test_a_regression_line_goes_from_the_first_point_to_the_last() -> None:

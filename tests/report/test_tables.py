@@ -104,8 +104,8 @@ def test_the_caption_tells_attacks_of_one_name_apart(tmp_path: Path) -> None:
     evaluate(paths[1], "best", {"clean": 0.9, "pgd20": 0.8}, adversary="PGD(budget=Linf(4/255))")
     caption = main_table(read_study(paths)).caption
     assert caption.startswith(
-        "Measured on a subset of 200 of the 2,000 test images of demo (Clean, PGD-20) and a subset of 400 of the 2,000 "
-        "test images of demo (Clean, PGD-20)."
+        "Measured on a subset of 200 of the 2,000 test images (Clean, PGD-20) and a subset of 400 of the 2,000 test "
+        "images (Clean, PGD-20) of demo."
     )
     assert "PGD-20 was not the same attack in every row: PGD(budget=Linf(4/255)); PGD(budget=Linf(8/255)" in caption
 

@@ -77,3 +77,6 @@ def test_an_evaluation_grows_and_keeps_its_gallery_and_its_teacher() -> None:
     assert set(both.measures) == {"distance_clean", "remainder_uniform"} and set(both.agreement) == {"gd", "gc"}
     assert both.curves == WHOLE.curves and both.teacher == "demo" and both.seconds == 5.0
     assert set(both.arrays) == {"gd", "correct_pgd20", "gallery_x"} and not both.arrays["gallery_x"].any()
+    taught = replace(later, arrays={"gallery_x": np.ones(3), "gallery_teacher_gradient": np.ones(3)})
+    assert set(WHOLE.joined(taught).arrays) == {"gd", *taught.arrays}
+    assert WHOLE.joined(taught).arrays["gallery_x"].all()

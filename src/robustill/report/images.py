@@ -20,15 +20,18 @@ def images(study: Study, evaluation: Evaluation, n: int) -> str:
 
 def measured_on(study: Study) -> str:
     """The images of all evaluations; where these are several sets, with what was measured on each."""
-    found: dict[str, dict[str, None]] = {}
+    found: dict[str, dict[str, dict[str, None]]] = {}
     for record in study.records:
         for evaluation in record.evaluations.values():
             for key, accuracy in evaluation.accuracies.items():
-                text = f"{images(study, evaluation, accuracy.n)} of {evaluation.data}"
-                found.setdefault(text, {})[adversary(key)] = None
-    if len(found) < 2:
-        return next(iter(found), "nothing")
-    return listing([f"{text} ({', '.join(labels)})" for text, labels in found.items()])
+                text = images(study, evaluation, accuracy.n)
+                found.setdefault(evaluation.data, {}).setdefault(text, {})[adversary(key)] = None
+    several = len(found) > 1 or any(len(sets) > 1 for sets in found.values())
+    told = {
+        data: listing([f"{text} ({', '.join(labels)})" if several else text for text, labels in sets.items()])
+        for data, sets in found.items()
+    }
+    return listing([f"{text} of {data}" for data, text in told.items()]) or "nothing"
 
 
 def _totals(study: Study) -> dict[str, int]:

@@ -58,10 +58,9 @@ def fill_in(measuring: Measuring, runs: Path, console: Console) -> None:
         else load_checkpoint(target.checkpoint("last"), dataset, place)
     )
     yardstick = yardstick_of(measuring, sheet, runs, dataset)
-    before = target.evaluations().get(measuring.evaluation)
     with Bar(yardstick.work(model), console) as bar:
         bar.stage(f"measuring {sheet.name}")
-        measure(target, measuring.evaluation, model, yardstick, bar, before=before)
+        measure(target, measuring.evaluation, model, yardstick, bar, grow=True)
 
 
 def yardstick_of(measuring: Measuring, sheet: Sheet, runs: Path, dataset: Dataset) -> Yardstick:

@@ -125,6 +125,10 @@ class Mean:
         return cls(n=row["n"], mean=row["mean"], std=row["std"], resampled=resampled, text=row.get("text", ""))
 
 
+GALLERY, TAUGHT = "gallery_", "gallery_teacher_gradient"
+"""How the arrays of a gallery begin, and one that it has if it shows the teacher."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """One model measured on one split.
@@ -156,11 +160,20 @@ class Evaluation:
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     def joined(self, later: Evaluation) -> Evaluation:
-        """This one and a later one of the same network: what both measured is the later's, the gallery the first's."""
-        groups = ("accuracies", "agreement", "measures", "curves", "arrays")
+        """This one and a later one of the same network: what both measured is the later's.
+
+        The gallery is that of one of them: of the first, unless the later one alone shows the teacher.
+        """
+        groups = ("accuracies", "agreement", "measures", "curves")
         found: dict[str, Any] = {group: {**getattr(self, group), **getattr(later, group)} for group in groups}
-        found["arrays"] |= {name: values for name, values in self.arrays.items() if name.startswith("gallery_")}
+        ours, theirs = self._gallery(), later._gallery()
+        shown = theirs if not ours or (TAUGHT in theirs and TAUGHT not in ours) else ours
+        both = {**self.arrays, **later.arrays}
+        found["arrays"] = {name: values for name, values in both.items() if not name.startswith(GALLERY)} | shown
         return replace(later, **found, teacher=later.teacher or self.teacher, seconds=self.seconds + later.seconds)
+
+    def _gallery(self) -> dict[str, np.ndarray]:
+        return {name: values for name, values in self.arrays.items() if name.startswith(GALLERY)}
 
     def to_json(self) -> dict[str, Any]:
         """All but the arrays, with accuracies and intervals written out for readers that are not this class."""

@@ -10,9 +10,10 @@ from matplotlib.ticker import MaxNLocator
 
 from robustill.report.figures.style import Look, canvas, styled
 from robustill.report.labels import clipped
+from robustill.report.statistics import Interval
 from robustill.report.svg import COLOURS
 
-ROW = 30
+ROW = 32
 """Pixels a row takes."""
 
 
@@ -34,6 +35,7 @@ def dot_rows(
     spans: bool = False,
     bold: Sequence[int] = (),
     wide: bool = False,
+    limits: Interval | None = None,
 ) -> Axes:
     """Marks on one axis, a row for each name.
 
@@ -44,19 +46,23 @@ def dot_rows(
         spans: join the marks of a row by a bar: what is between them is meant.
         bold: rows to point out.
         wide: for a chart that stands alone.
+        limits: of the axis, so that charts can be compared; None takes those of the marks.
     """
     axes = _rows(rows, quantity, bold, 400 if wide else 300)
-    apart = 0.0 if spans else min(0.12, 0.4 / len(series))  # equal values are seen to be several
+    apart = 0.0 if spans else min(0.12, 0.3 / len(series))  # equal values are seen to be several
     for at in range(len(rows)):
         values = [value for one in series if (value := one.values[at]) is not None]
         if spans and len(values) > 1:
             axes.plot((min(values), max(values)), (at, at), color=COLOURS["muted"], linewidth=3, alpha=0.4, zorder=2)
     for place, one in enumerate(series):
-        shift = apart * (place - (len(series) - 1) / 2)
+        shift = 0.05 + apart * (place - (len(series) - 1) / 2)
         shown = [(value, at + shift) for at, value in enumerate(one.values) if value is not None]
         if shown:
             axes.plot(*zip(*shown, strict=True), **one.look.mark(7), label=one.label, zorder=3)
     axes.margins(x=0.06)
+    if limits is not None:
+        room = 0.06 * (limits[1] - limits[0])
+        axes.set_xlim(limits[0] - room, limits[1] + room)
     return axes
 
 
@@ -98,7 +104,7 @@ def _rows(rows: Sequence[str], quantity: str, bold: Sequence[int] = (), width: f
         axes.axhline(at, color=COLOURS["line"], linewidth=0.8, zorder=1)
         axes.annotate(
             clipped(name, 44),
-            (0, at - 0.2),
+            (0, at - 0.27),
             xycoords=("axes fraction", "data"),
             va="bottom",
             size=10.5,

@@ -26,7 +26,7 @@ class Point:
     look: Look = Look()
 
 
-CROWD = 12
+CROWD = 8
 """Of more points no intervals are drawn: they would hide the points."""
 
 

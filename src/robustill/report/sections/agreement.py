@@ -15,14 +15,17 @@ from robustill.report.table import Cell, Column, Table
 def agreement(study: Study) -> Section | None:
     """GD and GC against AutoAttack, or against the attack that was run instead."""
     metrics = metrics_of(study)
+    quick = Metric("autoattack-quick", accuracy=True)
     robust = headline(metrics)
+    if robust is not None and robust.key not in STRONGEST and quick in metrics:
+        robust = quick
     means = [metric for metric in metrics if not metric.accuracy]
     shown = [n for n in networks(study) if all(measure(n.group, n.checkpoint, m) for m in (*means, robust) if m)]
     if robust is None or robust.key == "clean" or not means or len(shown) < 2:
         return None
     lead = "Each point is a student" + ("." if len(shown) > CROWD else "; thin lines are 95 % intervals.")
     if robust.key not in STRONGEST:
-        lead += f" AutoAttack was not run on these networks, so {robust.label} stands in for it."
+        lead += f" The standard AutoAttack was not run on these networks, so {robust.label} stands in for it."
     charts, told = [], []
     for metric in means:
         points = [_point(network, metric, robust) for network in shown]

@@ -12,6 +12,7 @@ from robustill.report.measures import headline, metrics_of
 from robustill.report.records import Study
 from robustill.report.sections.base import Chart, Fold, Panel, Section
 from robustill.report.sections.networks import HEAD, Network, keys, networks, shares
+from robustill.report.statistics import Interval
 from robustill.report.table import Cell, Column, Table
 
 WORST, MOST = 12, 6
@@ -39,15 +40,10 @@ def classes(study: Study) -> Section | None:
         return None
     names = _names(found[0].network)
     together = _together(study, found)
-    charts = [_chart(shown, names, adversary(metric.key), at) for at, shown in enumerate(together[:MOST])]
-    told = []
-    for one in found if len(found) <= 2 * MOST else ():
-        worst = one.shares[one.worst]
-        assert worst is not None  # a test set has images
-        told.append(f"{one.network.label}: {names[one.worst]}, {percent(worst)} of {count(one.images[one.worst])}")
-    lead = f"Accuracy under {adversary(metric.key)} of each class. The worst of each network: {'; '.join(told)}."
-    if not told:
-        lead = f"Accuracy under {adversary(metric.key)} of each class; the table names the worst of each network."
+    reached = [share for shown in together[:MOST] for one in shown for share in one.shares if share is not None]
+    limits = 100 * min(reached), 100 * max(reached)
+    charts = [_chart(shown, names, adversary(metric.key), at, limits) for at, shown in enumerate(together[:MOST])]
+    lead = f"Accuracy under {adversary(metric.key)} of each class. {_worst(found, names)}"
     if len(together) > MOST:
         lead += f" The first {MOST} of {len(together)} charts are shown; the table has all."
     if len(names) > WORST:
@@ -62,6 +58,25 @@ def classes(study: Study) -> Section | None:
         panels=(Panel(tuple(charts), "small", keys=keys(one.network for one in found)),),
         folds=(Fold("Data of these charts", (table,)),),
     )
+
+
+def _worst(found: list[Classed], names: tuple[str, ...]) -> str:
+    """Names the worst class of every network, once if it is the same."""
+    lowest = [(one, share) for one in found if (share := one.shares[one.worst]) is not None]
+    if len({one.worst for one in found}) == 1 and len(found) > 1:
+        first, least = min(lowest, key=lambda pair: pair[1])
+        last, most = max(lowest, key=lambda pair: pair[1])
+        return (
+            f"The worst of all networks is {names[first.worst]}: {percent(least)} ({first.network.label}) to "
+            f"{percent(most)} ({last.network.label}) of {count(first.images[first.worst])}."
+        )
+    if len(found) > 2 * MOST:
+        return "The table names the worst of each network."
+    told = [
+        f"{one.network.label}: {names[one.worst]}, {percent(share)} of {count(one.images[one.worst])}"
+        for one, share in lowest
+    ]
+    return f"The worst of each network: {'; '.join(told)}."
 
 
 def _classed(network: Network, key: str) -> Classed | None:
@@ -91,7 +106,7 @@ def _together(study: Study, found: list[Classed]) -> list[list[Classed]]:
     return [[*teachers, *shown] for shown in (*pairs, *alone)] or [teachers]
 
 
-def _chart(shown: list[Classed], names: tuple[str, ...], attack: str, at: int) -> Chart:
+def _chart(shown: list[Classed], names: tuple[str, ...], attack: str, at: int, limits: Interval) -> Chart:
     last = shown[-1]
     order = sorted(range(len(names)), key=lambda i: (last.shares[i] is None, last.shares[i]))[:WORST]
     rows = sorted(order) if len(names) <= WORST else order
@@ -99,7 +114,9 @@ def _chart(shown: list[Classed], names: tuple[str, ...], attack: str, at: int) -
         Series(one.network.label, [None if (s := one.shares[i]) is None else 100 * s for i in rows], one.network.look)
         for one in shown
     ]
-    axes = dot_rows([names[i] for i in rows], series, f"{attack} accuracy (%)", bold=(rows.index(last.worst),))
+    axes = dot_rows(
+        [names[i] for i in rows], series, f"{attack} accuracy (%)", bold=(rows.index(last.worst),), limits=limits
+    )
     told = []
     for one in shown:
         worst = one.shares[one.worst]

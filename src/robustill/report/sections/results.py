@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,7 +59,8 @@ def tradeoff(study: Study) -> Section | None:
     charts = [Chart(axes, "tradeoff", alt)]
     if near := _crowd(points):
         inside = [(near.index(a), near.index(b)) for a, b in arrows if a in near and b in near]
-        axes = scatter([points[at] for at in near], "clean accuracy (%)", f"{metric.label} accuracy (%)", arrows=inside)
+        bare = [replace(points[at], x_interval=None, y_interval=None) for at in near]
+        axes = scatter(bare, "clean accuracy (%)", f"{metric.label} accuracy (%)", arrows=inside)
         title = f"The {len(near)} that are close together"
         charts.append(
             Chart(axes, "tradeoff-near", f"{title}, drawn larger: {metric.label} against clean accuracy.", title)
