@@ -158,8 +158,12 @@ def measure(
 ) -> Evaluation:
     """Evaluates one network and writes evaluation/NAME.json and NAME.npz into its run.
 
-    ``grow`` keeps what an earlier evaluation of that name found besides, numbers and arrays.
+    ``grow`` keeps what an earlier evaluation of that name found besides, numbers and arrays; one that is damaged is
+    refused before anything is measured.
     """
+    before = target.evaluations().get(name) if grow else None
+    if before is not None:
+        before = replace(before, arrays=target.arrays(name))
     ledger, macs = Ledger(target.parts(name)), yardstick.pass_macs(model)
     evaluation = evaluate(
         model,
@@ -179,8 +183,7 @@ def measure(
         advance=lambda passes: bar.advance(passes * macs),
         tell=bar.note,
     )
-    if grow and (before := target.evaluations().get(name)) is not None:
-        evaluation = replace(before, arrays=target.arrays(name)).joined(evaluation)
+    evaluation = evaluation if before is None else before.joined(evaluation)
     target.save_evaluation(name, evaluation)
     ledger.clear()
     return evaluation

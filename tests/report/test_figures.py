@@ -222,3 +222,9 @@ def test_a_long_class_name_is_cut_and_stays_text(name: str) -> None:
     svg = inline_svg(draw(attack_strip(attacked(name, name), 8 / 255)), name="a", alt=name)
     assert "<script" not in svg
     assert "✓ &lt;script&gt;ale…" in svg
+
+
+def test_the_marks_of_a_span_lie_on_its_bar() -> None:
+    series = [Series("PGD-20", (40.0, 50.0)), Series("AutoAttack", (38.0, 45.0))]
+    lines = dot_rows(("a", "b"), series, "accuracy (%)", spans=True).get_lines()
+    assert [np.asarray(line.get_ydata()).tolist() for line in lines if line.get_marker() == "o"] == [[0, 1], [0, 1]]

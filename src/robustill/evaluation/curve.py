@@ -78,7 +78,7 @@ class Curve(Measurement):
 
     @property
     def budgets(self) -> tuple[Budget, ...]:
-        return Under(self.name, self.at(len(self.radii) - 1)).budgets
+        return Under(self.name, self.at(-1)).budgets
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, generator: Generator) -> dict[str, Tensor]:
         first = self.under(model, x, y, generator)

@@ -169,7 +169,7 @@ class Evaluation:
         ours, theirs = self._gallery(), later._gallery()
         shown = theirs if not ours or (TAUGHT in theirs and TAUGHT not in ours) else ours
         both = {**self.arrays, **later.arrays}
-        found["arrays"] = {name: values for name, values in both.items() if not name.startswith(GALLERY)} | shown
+        found["arrays"] = {name: values for name, values in both.items() if name not in {**ours, **theirs}} | shown
         return replace(later, **found, teacher=later.teacher or self.teacher, seconds=self.seconds + later.seconds)
 
     def _gallery(self) -> dict[str, np.ndarray]:

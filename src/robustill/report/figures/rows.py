@@ -49,13 +49,14 @@ def dot_rows(
         limits: of the axis, so that charts can be compared; None takes those of the marks.
     """
     axes = _rows(rows, quantity, bold, 400 if wide else 300)
-    apart = 0.0 if spans else min(0.12, 0.3 / len(series))  # equal values are seen to be several
+    # Equal values are seen to be several, and the names above are clear of them; a bar's marks lie on it
+    apart, below = (0.0, 0.0) if spans else (min(0.12, 0.3 / len(series)), 0.05)
     for at in range(len(rows)):
         values = [value for one in series if (value := one.values[at]) is not None]
         if spans and len(values) > 1:
             axes.plot((min(values), max(values)), (at, at), color=COLOURS["muted"], linewidth=3, alpha=0.4, zorder=2)
     for place, one in enumerate(series):
-        shift = 0.05 + apart * (place - (len(series) - 1) / 2)
+        shift = below + apart * (place - (len(series) - 1) / 2)
         shown = [(value, at + shift) for at, value in enumerate(one.values) if value is not None]
         if shown:
             axes.plot(*zip(*shown, strict=True), **one.look.mark(7), label=one.label, zorder=3)

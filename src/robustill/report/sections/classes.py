@@ -63,7 +63,7 @@ def classes(study: Study) -> Section | None:
 def _worst(found: list[Classed], names: tuple[str, ...]) -> str:
     """Names the worst class of every network, once if it is the same."""
     lowest = [(one, share) for one in found if (share := one.shares[one.worst]) is not None]
-    if len({one.worst for one in found}) == 1 and len(found) > 1:
+    if len({(one.worst, one.images[one.worst]) for one in found}) == 1 and len(found) > 1:
         first, least = min(lowest, key=lambda pair: pair[1])
         last, most = max(lowest, key=lambda pair: pair[1])
         return (
