@@ -6,8 +6,9 @@
 
 The two work in turns, batch by batch, in one process. Ours draws the noise that the reference draws (``seed=0``).
 pyautoattack gets the network as it is after loading: its parameters await gradients, which its FAB computes. Times are
-the processor's seconds on one thread, the median over the repeats, for all and for each attack. Each batch is an
-evaluation of its own, so a batch is attacked with the images that its own attacks left.
+the processor's seconds on one thread, or on a GPU those of the wall, the median over the repeats, for all and for each
+attack. Each batch is an evaluation of its own, so a batch is attacked with the images that its own attacks left. Both
+multiply in float32, not in TF32.
 
 Written after each turn, and continued from there when it is called again.
 """
@@ -43,11 +44,13 @@ from robustill.data import in_order, load
 from robustill.environment import environment
 from robustill.files import write_json
 from robustill.models import Classifier, count_parameters
+from robustill.precision import exact_float32
 from robustill.teachers import load_teacher
 from robustill.types import Images, Labels
 
 RESULTS = Path(__file__).parent / "results" / "autoattack"
 BUDGETS: dict[str, Budget] = {"Linf": Linf(8 / 255), "L2": L2(128 / 255), "L1": L1(12.0)}
+CLOCKS = {"cpu": "seconds of the processor, on one thread", "cuda": "seconds of the wall"}
 SEED = 0
 QUICK = {"images": 8, "repeats": 1, "steps": 10, "queries": 50}
 
@@ -65,13 +68,15 @@ class Task:
     repeats: int = 3
     steps: int = 100
     queries: int = 5000
+    device: str = "cpu"
 
     def network(self) -> Classifier:
         network = load_teacher(self.model)
-        return (widened(network, self.widen) if self.widen > 1 else network).requires_grad_(True)
+        network = widened(network, self.widen) if self.widen > 1 else network
+        return network.to(self.device).requires_grad_(True)
 
     def batches(self) -> list[tuple[Images, Labels]]:
-        return list(in_order(load(self.data).test.stratified(self.images, 0), self.batch))
+        return list(in_order(load(self.data).test.stratified(self.images, 0).to(self.device), self.batch))
 
 
 class Shortened(AutoAttack):
@@ -129,14 +134,14 @@ PARTS: dict[str, dict[str, tuple[type, str]]] = {
 
 
 @contextmanager
-def watched(parts: Mapping[str, tuple[type, str]]) -> Iterator[dict[str, float]]:
+def watched(parts: Mapping[str, tuple[type, str]], device: torch.device) -> Iterator[dict[str, float]]:
     """Within, the seconds of each part are counted; afterwards they are there, and those of all."""
     seconds = dict.fromkeys((*parts, "all"), 0.0)
 
     def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            clock = Clock()
+            clock = Clock(device)
             with clock.running():
                 result = function(*args, **kwargs)
             seconds[name] += clock.seconds
@@ -144,7 +149,7 @@ def watched(parts: Mapping[str, tuple[type, str]]) -> Iterator[dict[str, float]]
 
         return run
 
-    clock = Clock()
+    clock = Clock(device)
     with ExitStack() as stack:
         for name, (owner, method) in parts.items():
             stack.enter_context(patch.object(owner, method, timed(name, getattr(owner, method))))
@@ -156,7 +161,7 @@ def watched(parts: Mapping[str, tuple[type, str]]) -> Iterator[dict[str, float]]
 def take_turn(task: Task, engine: str, model: nn.Module, x: Images, y: Labels) -> dict[str, Any]:
     """Seconds, and the verdicts: a digit for each image, 1 where it stands."""
     model.zero_grad()
-    with watched(PARTS[engine]) as seconds:
+    with watched(PARTS[engine], x.device) as seconds:
         x_adv = ENGINES[engine](task, model, x, y)
     with torch.no_grad():
         stands = model(x_adv).argmax(1) == y
@@ -173,7 +178,8 @@ def compare(task: Task, path: Path | None = None, say: Callable[[str], None] = p
             for engine in sorted(ENGINES, reverse=(repeat + batch) % 2 == 1):  # neither is always the first
                 name = f"{repeat}/{batch}/{engine}"
                 if name not in turns:
-                    turns[name] = take_turn(task, engine, model, x, y)
+                    with exact_float32():
+                        turns[name] = take_turn(task, engine, model, x, y)
                     say(f"{name} of {task.repeats}/{len(batches)}: {turns[name]['seconds']['all']:.1f} s")
                     if path:
                         write_json(path, _result(task, model, turns))
@@ -192,7 +198,7 @@ def _result(task: Task, model: nn.Module, turns: Mapping[str, Any]) -> dict[str,
         "task": asdict(task),
         "budget": repr(BUDGETS[task.norm]),
         "parameters": count_parameters(model),
-        "clock": "seconds of the processor, on one thread; median over the repeats",
+        "clock": f"{CLOCKS[task.device]}; median over the repeats",
         **summary(task, turns),
         "turns": dict(turns),
         "environment": program,
@@ -247,6 +253,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=standard.batch, help="images that are attacked together")
     parser.add_argument("--norm", choices=BUDGETS, default=standard.norm)
     parser.add_argument("--repeats", type=int, default=standard.repeats)
+    parser.add_argument("--device", default=standard.device, choices=["cpu", "cuda"])
     parser.add_argument("--name", help="of the file in benchmarks/results/autoattack; without it none is written")
     parser.add_argument("--quick", action="store_true", help="8 images, once, with 10 steps and 50 queries")
     given = vars(parser.parse_args())

@@ -25,8 +25,8 @@ from robustill.files import write_json
 from robustill.training.allocation import keep_freed_memory
 
 KINDS = {
-    "convolutions": ("mkldnn_convolution", "convolution_backward", "_convolution"),
-    "BatchNorm": ("native_batch_norm", "batch_norm"),
+    "convolutions": ("mkldnn_convolution", "cudnn_convolution", "convolution_backward", "_convolution"),
+    "BatchNorm": ("native_batch_norm", "batch_norm", "cudnn_batch_norm"),
     "activations": ("clamp_min", "threshold_backward", "relu"),
     "copies, casts and sums of feature maps": ("copy_", "cat", "add", "add_", "clone", "fill_", "zero_", "mul"),
     "linear layers": ("addmm", "mm"),
@@ -42,15 +42,23 @@ def kind(name: str) -> str:
     return next(chain(exact, begins), "the rest")
 
 
-def seconds_by_kind(task: Task, method: str, precision: str) -> dict[str, float]:
-    """The seconds of one step, the second of two, that each kind of operation takes itself."""
-    step = contestant(task, method, precision)
-    step(0)
-    with profile(activities=[ProfilerActivity.CPU]) as watched:
-        step(1)
+def seconds_by_kind(task: Task, method: str, precision: str, device: torch.device) -> dict[str, float]:
+    """The seconds of one step, the second of two, that each kind of operation takes itself.
+
+    On a GPU they are those of its kernels, which are the same in a step that is recorded as a CUDA graph.
+    """
+    on_gpu = device.type == "cuda"
+    step = contestant(task, method, f"{precision} eager" if on_gpu else precision, device)
+    step(0).item()
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+    with profile(activities=activities) as watched:
+        step(1).item()
     seconds: Counter[str] = Counter()
     for event in watched.key_averages():
-        seconds[kind(event.key)] += event.self_cpu_time_total / 1e6
+        if not on_gpu:
+            seconds[kind(event.key)] += event.self_cpu_time_total / 1e6
+        elif event.key.startswith("aten::"):  # a kernel stands there again, under its own name
+            seconds[kind(event.key)] += event.self_device_time_total / 1e6
     return dict(seconds.most_common())
 
 
@@ -74,23 +82,31 @@ def main() -> None:
     parser.add_argument("--method", default="RSLAD + IGDM")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=10, help="of PGD")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, default=RESULTS / "operators.json")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     keep_freed_memory()
     task = Task(student=given.student, teacher=given.teacher, batch=given.batch, steps=given.steps)
-    limit = peaks()
+    device = torch.device(given.device)
+    limit = peaks(device=device)
     rows = [
         {
             "precision": precision,
-            "seconds": seconds_by_kind(task, given.method, precision),
+            "seconds": seconds_by_kind(task, given.method, precision, device),
             "operations": operations(task, given.method),
             "peaks": limit[precision],
         }
         for precision in PRECISIONS
     ]
-    found = {"task": asdict(task), "method": given.method, "threads": given.threads, "rows": rows}
+    found = {
+        "task": asdict(task),
+        "method": given.method,
+        "device": device.type,
+        "threads": given.threads,
+        "rows": rows,
+    }
     write_json(given.output, found | {"environment": environment()})
     print(table(rows))
 

@@ -46,12 +46,12 @@ class Published:
         """The first perturbation, the same that the method draws."""
         if isinstance(self.method.start, Uniform):
             return attack.budget.uniform(x, generator)
-        return 0.001 * torch.randn(x.shape, dtype=x.dtype, generator=generator)
+        return 0.001 * torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
 
     def loss(self, student: nn.Module, teacher: nn.Module, x: Tensor, y: Tensor, attack: PGD, seed: int) -> Tensor:
         """The loss of the authors' code in the last epoch."""
         assert self.step is not None and isinstance(attack.budget, Linf)
-        noise = self.noise(attack, x, Generator().manual_seed(seed))
+        noise = self.noise(attack, x, Generator(x.device).manual_seed(seed))
         settings = {"epsilon": attack.budget.radius, "step_size": attack.step_size, "steps": attack.steps}
         return self.step(student, teacher, x, y, noise=noise, **settings)
 

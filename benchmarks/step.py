@@ -4,12 +4,16 @@
     python -m benchmarks.step --methods 'RSLAD + IGDM,AdaAD + IGDM'      # half-width ResNet-18, WRN-16-4 as teacher
     python -m benchmarks.step --student 'ResNet(depth=18)' --teacher 'WideResNet(depth=28, factor=10)' --batch 64
 
-The reference, ours in float32 and ours in the precision that "auto" takes make a step in turns, each in a process of
-its own: how freed memory is kept and how much memory was held at most belong to a process. While one works the others
-wait for it. All begin with the same networks, images and noise, and that both sides compute the same loss is checked
-before. The first step does not count. What is reported is the median over the others, its ratio to the reference's and
-the share of what the machine does at most: a large matrix product or a large convolution in the same precision,
-whichever is faster.
+The reference, ours in float32 and ours in the precision that "auto" takes work in turns, each in a process of its own:
+how freed memory is kept and how much memory was held at most belong to a process. While one works the others wait for
+it. All begin with the same networks, images and noise, and that both sides compute the same loss is checked before. The
+first turn does not count. What is reported is the median over the others, its ratio to the reference's and the share of
+what the machine does at most: a large matrix product or a large convolution in the same precision, whichever is faster.
+
+    python -m benchmarks.step --device cuda --turn 10 --precision 'float32,bfloat16,bfloat16 eager'
+
+On a GPU a turn is better made of several steps, at whose end it is waited for, as in training. After a precision may
+stand "eager", which records no CUDA graphs, "compiled", by torch.compile, and "tuned": cuDNN times its algorithms.
 
 Written after each method, and continued from there when it is called again.
 """
@@ -21,6 +25,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -28,17 +33,20 @@ from statistics import median
 from typing import Any
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
-from benchmarks.machine import Clock, peak_memory, peaks
+from benchmarks.machine import CPU, Clock, peak_memory, peaks
 from benchmarks.reference import CLASSES, PUBLISHED
 from robustill.attacks import PGD, Linf
 from robustill.cost import cost, forward_macs
 from robustill.environment import environment
 from robustill.files import write_json
 from robustill.models import Classifier, create_model
+from robustill.team import ALONE
 from robustill.training import SGD, choose_precision
 from robustill.training.allocation import keep_freed_memory
+from robustill.training.compilation import compile_networks
+from robustill.training.graph import Recorded, recordable
 from robustill.training.step import descend
 
 RESULTS = Path(__file__).parent / "results" / "step"
@@ -72,46 +80,57 @@ class Task:
         return student.train(), teacher.eval()
 
 
-def contestant(task: Task, method: str, name: str) -> Callable[[int], float]:
-    """A training step that gives its loss: of the ``reference``, or ours in the precision that ``name`` says."""
+def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -> Callable[[int], Tensor]:
+    """A training step that gives its loss: of the ``reference``, or ours in the precision that ``name`` says.
+
+    After the precision may stand "eager", "compiled" and "tuned".
+    """
     published, attack = PUBLISHED[method], task.attack
+    precision, *how = name.split()
+    torch.backends.cudnn.benchmark = "tuned" in how
     generator = Generator().manual_seed(1)
-    x = torch.rand(task.batch, task.channels, task.side, task.side, generator=generator)
-    y = torch.randint(CLASSES, (task.batch,), generator=generator)
-    student, teacher = task.networks()
+    x = torch.rand(task.batch, task.channels, task.side, task.side, generator=generator).to(device)
+    y = torch.randint(CLASSES, (task.batch,), generator=generator).to(device)
+    student, teacher = (network.to(device) for network in task.networks())
     if name != "reference":
         for network in (student, teacher.requires_grad_(False)):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in the docs, not in the stubs
+        if "compiled" in how and (problem := compile_networks([student, teacher], device)):
+            raise RuntimeError(problem)
     optimizer = SGD().build(student.parameters())
+    options: dict[str, Any] = {"method": published.method, "attack": attack, "precision": precision}
+    ours: Any = partial(descend, student, teacher, **options)
+    if "eager" not in how and recordable(device, ALONE, 1):
+        ours = Recorded(ours, student)
 
-    def step(seed: int) -> float:
+    def step(seed: int) -> Tensor:
         optimizer.zero_grad()
         if name == "reference":
             loss = published.loss(student, teacher, x, y, attack, seed)
             loss.backward()
         else:
-            noise = Generator().manual_seed(seed)
-            options: dict[str, Any] = {"method": published.method, "attack": attack, "precision": name}
-            loss = descend(student, teacher, x, y, generator=noise, **options).loss
+            loss = ours(x, y, progress=1.0, generator=Generator(device).manual_seed(seed)).loss
         optimizer.step()
-        return loss.item()
+        return loss.detach()
 
     return step
 
 
-def work(connection: Connection, task: Task, method: str, name: str, threads: int) -> None:
-    """The process of a contestant: a step for every seed it is told, until it is told None."""
+def work(
+    connection: Connection, task: Task, method: str, name: str, threads: int, device: torch.device, turn: int
+) -> None:
+    """The process of a contestant: a turn of steps for every seed it is told, until it is told None."""
     torch.set_num_threads(threads)
     if name != "reference":
         keep_freed_memory()
-    before = peak_memory()
-    step = contestant(task, method, name)
+    before = peak_memory(device)
+    step = contestant(task, method, name, device)
     for seed in iter(connection.recv, None):
-        clock = Clock()
+        clock = Clock(device)
         with clock.running():
-            loss = step(seed)
-        taken = {"seconds": clock.seconds, "wall": clock.wall, "loss": loss, "memory": peak_memory() - before}
-        connection.send(taken)
+            losses = [step(turn * seed + number) for number in range(turn)]
+        seconds = {"seconds": clock.seconds / turn, "wall": clock.wall / turn}
+        connection.send(seconds | {"loss": losses[0].item(), "memory": peak_memory(device) - before})
 
 
 @contextmanager
@@ -130,11 +149,19 @@ def working(*arguments: Any) -> Iterator[Connection]:
         process.kill()
 
 
-def compete(task: Task, method: str, names: Sequence[str], threads: int, repeats: int) -> dict[str, Any]:
-    """Steps in turns, one that does not count and then ``repeats``; all that was measured, by contestant."""
+def compete(
+    task: Task,
+    method: str,
+    names: Sequence[str],
+    threads: int,
+    repeats: int,
+    device: torch.device = CPU,
+    turn: int = 1,
+) -> dict[str, Any]:
+    """Turns of ``turn`` steps, one that does not count and then ``repeats``; all that was measured, by contestant."""
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     with ExitStack() as stack:
-        contestants = {name: stack.enter_context(working(task, method, name, threads)) for name in names}
+        contestants = {name: stack.enter_context(working(task, method, name, threads, device, turn)) for name in names}
         for seed in range(1 + repeats):
             for name, connection in contestants.items():
                 connection.send(seed)
@@ -150,7 +177,7 @@ def compete(task: Task, method: str, names: Sequence[str], threads: int, repeats
     }
 
 
-def check_losses(task: Task, method: str) -> None:
+def check_losses(task: Task, method: str, device: torch.device = CPU) -> None:
     """Refuses to compare the times of different work: both losses of two images after one step of PGD, in float64.
 
     In float32 they differ by more than roundings: a gradient near zero changes its sign, and PGD takes another way.
@@ -158,11 +185,12 @@ def check_losses(task: Task, method: str) -> None:
     published, attack = PUBLISHED[method], replace(task.attack, steps=1)
     if published.step is None:
         return
-    x, y = torch.rand(2, task.channels, task.side, task.side, dtype=torch.float64), torch.tensor([0, 1])
-    student, teacher = (network.double() for network in task.networks())
+    x = torch.rand(2, task.channels, task.side, task.side, dtype=torch.float64, device=device)
+    y = torch.tensor([0, 1], device=device)
+    student, teacher = (network.double().to(device) for network in task.networks())
     expected = published.loss(student, teacher, x, y, attack, seed=0).item()
-    student, teacher = (network.double() for network in task.networks())
-    noise = Generator().manual_seed(0)
+    student, teacher = (network.double().to(device) for network in task.networks())
+    noise = Generator(device).manual_seed(0)
     found = descend(student, teacher, x, y, method=published.method, attack=attack, generator=noise).loss.item()
     if abs(found - expected) > AGREE * abs(expected):
         raise RuntimeError(
@@ -188,7 +216,7 @@ def summary(row: dict[str, Any], machine: dict[str, dict[str, float]]) -> list[s
         if name == "reference":
             continue
         seconds = median(taken["seconds"])
-        share = row["operations"] / seconds / max(machine[name].values())
+        share = row["operations"] / seconds / max(machine[name.split()[0]].values())
         times = f" ({median(reference['seconds']) / seconds:.2f}x)" if reference else ""
         less = f" ({taken['memory'] / reference['memory']:.0%})" if reference else ""
         cells += [f"{seconds:.2f}{times}", f"{share:.0%}", f"{taken['memory'] / 2**20:,.0f}{less}"]
@@ -205,19 +233,28 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def measure(task: Task, methods: Sequence[str], names: Sequence[str], threads: int, repeats: int, file: Path) -> None:
+def measure(
+    task: Task,
+    methods: Sequence[str],
+    names: Sequence[str],
+    threads: int,
+    repeats: int,
+    file: Path,
+    device: torch.device = CPU,
+    turn: int = 1,
+) -> None:
     """Measures what ``file`` does not hold yet and writes it there."""
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
     torch.set_num_threads(threads)
     for method in methods:
-        key = {"task": asdict(task), "method": method, "threads": threads}
+        key = {"task": asdict(task), "method": method, "threads": threads, "device": device.type}
         if any(key.items() <= row.items() for row in rows):
             continue
-        check_losses(task, method)
+        check_losses(task, method, device)
         contestants = [name for name in names if name != "reference" or PUBLISHED[method].step is not None]
-        measured = compete(task, method, contestants, threads, repeats)
-        counted = {"operations": operations(task, method), "peaks": peaks(), "environment": environment()}
-        rows.append(key | counted | {"measured": measured})
+        measured = compete(task, method, contestants, threads, repeats, device, turn)
+        counted = {"operations": operations(task, method), "peaks": peaks(device=device), "environment": environment()}
+        rows.append(key | counted | {"turn": turn, "measured": measured})
         write_json(file, {"rows": rows})
         print(table(rows[-1:]), flush=True)
 
@@ -230,6 +267,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--steps", type=int, default=10, help="of PGD")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--turn", type=int, default=1, help="steps of a turn")
     parser.add_argument("--threads", default="1", help="one or more numbers, with commas between")
     parser.add_argument("--precision", default="float32,auto", help="of ours")
     parser.add_argument("--output", type=Path, default=RESULTS / "step.json", help="what it holds already is kept")
@@ -239,10 +278,11 @@ def main() -> None:
         given.student, given.teacher, given.batch = "ResNet(depth=18, width=16)", "WideResNet(depth=10, factor=2)", 32
         given.methods, given.steps, given.output = "RSLAD + IGDM,AdaAD + IGDM", 5, RESULTS / "quick.json"
     task = Task(student=given.student, teacher=given.teacher, batch=given.batch, steps=given.steps)
-    chosen = [choose_precision(name, torch.device("cpu")) for name in given.precision.split(",")]
+    device = torch.device(given.device)
+    chosen = [choose_precision("auto", device) if name == "auto" else name for name in given.precision.split(",")]
     names = ["reference", *dict.fromkeys(chosen)]
     for threads in map(int, given.threads.split(",")):
-        measure(task, given.methods.split(","), names, threads, given.repeats, given.output)
+        measure(task, given.methods.split(","), names, threads, given.repeats, given.output, device, given.turn)
     print(table(json.loads(given.output.read_text(encoding="utf-8"))["rows"]))
 
 

@@ -100,13 +100,16 @@ def test_data_and_optimizer_have_their_parts(setting: Setting) -> None:
 
 
 def test_what_is_said_of_it() -> None:
-    found = Profile(steps=5, seconds=dict.fromkeys(PHASES, 0.0) | {"attack: student": 0.75, "optimizer": 0.25}, own=0.5)
+    seconds = dict.fromkeys(PHASES, 0.0) | {"attack: student": 0.75, "optimizer": 0.25}
+    found = Profile(steps=5, seconds=seconds, step=1.0, own=0.5)
     assert str(found).splitlines() == [
         " attack: student     0.7500 s   75%",
         "       optimizer     0.2500 s   25%",
         "          a step     1.0000 s, mean of 5",
     ]
     assert found.busy and not replace(found, own=0.95).busy
+    recorded = replace(found, step=0.125)
+    assert str(recorded).splitlines()[2] == "          a step     0.1250 s, mean of 5; 1.0000 s while it is watched"
     assert found.to_json() == {"steps": 5, "step_seconds": 1.0, "phase_seconds": found.seconds, "own": 0.5}
 
 
@@ -123,7 +126,7 @@ def test_train_prints_and_keeps_it(data: str, tmp_path: Path, capsys: pytest.Cap
 def test_a_busy_machine_is_warned_of(
     own: float, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = Profile(steps=1, seconds={"data": 36.0}, own=own)
+    found = Profile(steps=1, seconds={"data": 36.0}, step=36.0, own=own)
     monkeypatch.setattr("robustill.train.profile", lambda *_: found)
     train(small_run(data, epochs=1), tmp_path / "run", console=Console(width=200))
     printed = capsys.readouterr().out

@@ -91,7 +91,10 @@ def _line(norm: Norm) -> tuple[Tensor, Tensor]:
 
 
 def _constant(value: Tensor) -> nn.Parameter:
-    return nn.Parameter(value, requires_grad=False)
+    """As it will be used: autocast would round it anew at every pass, for it keeps copies of trainable weights only."""
+    kind = value.device.type
+    used = value.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else value
+    return nn.Parameter(used, requires_grad=False)
 
 
 def _scaled(scale: Tensor, shift: Tensor, x: Tensor) -> Tensor:

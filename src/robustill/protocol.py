@@ -115,8 +115,9 @@ def _attack(setting: Setting) -> str:
 
 def _precision(setting: Setting) -> str:
     run, compiled = setting.run, "; networks compiled" if setting.run.compile else ""
+    recorded = "; steps recorded as CUDA graphs" if run.cuda_graphs else ""
     trained = "float32 (TF32 in convolutions)" if (run.precision, run.device) == ("float32", "cuda") else run.precision
-    text = f"{trained} on {run.device}, CPU threads: {torch.get_num_threads()}; evaluation in float32"
+    text = f"{trained} on {run.device}, CPU threads: {torch.get_num_threads()}{recorded}; evaluation in float32"
     return text + (f"; {setting.uncompiled}" if setting.uncompiled else compiled)
 
 

@@ -75,6 +75,8 @@ class Run:
         precision: of training: auto takes bfloat16 where the hardware has it. Evaluation is always float32.
         compile: whether PyTorch compiles student and teacher (torch.compile), which takes a minute or more and pays on
             GPUs. Numbers are the same up to rounding, and so is a run that is resumed.
+        cuda_graphs: whether a GPU is told a step once and then to repeat it, which is faster and changes no number; in
+            one process, without accumulate. A step that cannot be recorded is made as it is.
         device: auto, cpu or cuda.
         threads: CPU threads; null takes the number that computes fastest now, and writes it down: a run repeats bit for
             bit on as many.
@@ -111,6 +113,7 @@ class Run:
     validation: int = 1000
     precision: Precision = "auto"
     compile: bool = False
+    cuda_graphs: bool = True
     device: str = "auto"
     threads: int | None = None
     checkpoint_minutes: float | None = 10.0

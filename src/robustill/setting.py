@@ -23,6 +23,7 @@ from robustill.torchrun import local_size
 from robustill.training import choose_precision
 from robustill.training.allocation import keep_freed_memory
 from robustill.training.compilation import compile_networks
+from robustill.training.graph import recordable
 from robustill.training.threads import choose_threads
 from robustill.types import Images
 
@@ -96,6 +97,7 @@ class Setting:
             "clip": run.clip,
             "skip_nonfinite": run.skip_nonfinite,
             "precision": run.precision,
+            "cuda_graphs": run.cuda_graphs,
             "seed": run.seed,
             "accumulate": run.accumulate,
             "team": self.team,
@@ -117,7 +119,13 @@ def prepare(run: Run) -> Setting:
     threads = team.same(choose_threads()) if run.threads is None else run.threads
     use_threads(threads)  # before the first number is computed: sums depend on it
     keep_freed_memory()
-    run = replace(run, device=device.type, threads=threads, precision=choose_precision(run.precision, device))
+    run = replace(
+        run,
+        device=device.type,
+        threads=threads,
+        precision=choose_precision(run.precision, device),
+        cuda_graphs=run.cuda_graphs and recordable(device, team, run.accumulate),
+    )
     with team.one_first():
         dataset = load(run.data, image_size=run.image_size, channels=run.channels, stream=run.stream, device=device)
         training, validation = _divide(dataset, run)

@@ -33,6 +33,11 @@ def in_words(hint: Any) -> str:
     return _WORDS.get(hint) or f"an expression of the kind {getattr(hint, '__name__', hint)}"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or its kind where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def brief(value: object) -> str:
     """The ``repr`` of a value that was found, without the middle where it is long: a message is a sentence."""
     return _BRIEF.repr(value)

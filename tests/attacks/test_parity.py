@@ -6,6 +6,8 @@ Steps and queries are fewer on both sides, so that the tests stay fast. It is ca
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -13,6 +15,7 @@ from torch import nn
 from robustill.attacks import APGD, L1, L2, Adversary, Budget, Linf, Reference, Square, TargetedAPGD, TargetedFAB
 from robustill.attacks.reference import ATTACKS, Name
 from tests.attacks.oracle import stands
+from tests.devices import DEVICES
 from tests.networks import images, linear, seeded
 
 pytest.importorskip("pyautoattack", reason="needs the extra [reference]")
@@ -52,18 +55,23 @@ def _ours(budget: Budget, attack: Name) -> Adversary:
     }[attack]
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("norm", [0, 1, 2], ids=["Linf", "L2", "L1"])
 @pytest.mark.parametrize("name", list(NETWORKS))
-def test_every_verdict_is_the_references(name: str, norm: int, attack: Name) -> None:
+def test_every_verdict_is_the_references(name: str, norm: int, attack: Name, device: str) -> None:
     network, budgets = NETWORKS[name]
-    budget, x = budgets[norm], images(IMAGES, 3, 10, 10, seed=3)  # 10: the reference's Square fails on many sizes
+    network = deepcopy(network).to(device)
+    # 10: the reference's Square fails on many sizes
+    budget, x = budgets[norm], images(IMAGES, 3, 10, 10, seed=3).to(device)
     with torch.no_grad():
         y = network(x).argmax(1)
     y[:2] = (y[:2] + 1) % 10
     theirs = Reference(budget=budget, attack=attack, steps=STEPS, queries=QUERIES, seed=SEED)
     expected = stands(network, theirs(network, x, y), y)
-    found = stands(network, _ours(budget, attack)(network, x, y, generator=torch.Generator().manual_seed(SEED)), y)
+    found = stands(
+        network, _ours(budget, attack)(network, x, y, generator=torch.Generator(device).manual_seed(SEED)), y
+    )
     assert attack == "square" or 0 < expected.sum() < IMAGES - 2  # some stand, some fall
     allowed = 0
     if isinstance(budget, L1):  # APGD and Square both depend on what rounding leaves: ``l1_box.shrinkage``, ``square``

@@ -36,11 +36,11 @@ def test_reference_and_ours_compute_the_same_loss(name: str) -> None:
 
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_contestants_begin_alike_and_train(name: str) -> None:
-    losses = {who: contestant(TINY, name, who)(0) for who in ("reference", "float32", "bfloat16")}
+    losses = {who: contestant(TINY, name, who)(0).item() for who in ("reference", "float32", "bfloat16")}
     assert losses["float32"] == pytest.approx(losses["reference"], rel=1e-2)
     assert losses["bfloat16"] == pytest.approx(losses["reference"], rel=1e-1)
     step = contestant(TINY, name, "float32")
-    assert step(0) == losses["float32"] and step(0) != losses["float32"]
+    assert step(0).item() == losses["float32"] and step(0).item() != losses["float32"]
 
 
 def test_other_work_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,9 @@ def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr("benchmarks.step.compete", instead)
     monkeypatch.setattr("benchmarks.step.operations", lambda *_: 5e9)
-    monkeypatch.setattr("benchmarks.step.peaks", lambda: {"float32": {"matrix product": 2e9, "convolution": 4e9}})
+    monkeypatch.setattr(
+        "benchmarks.step.peaks", lambda device: {"float32": {"matrix product": 2e9, "convolution": 4e9}}
+    )
     file, names = tmp_path / "step.json", ["reference", "float32"]
     for methods in (["RSLAD"], ["RSLAD", "AdaAD w/o T_in + IGDM"]):
         measure(TINY, methods, names, 1, 3, file)

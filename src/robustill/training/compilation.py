@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from robustill.wording import first_line
+
 
 def compile_networks(networks: Iterable[nn.Module], device: torch.device) -> str:
     """Compiles networks in place; each way in which a step asks them becomes a graph when it is first asked so.
@@ -21,11 +23,7 @@ def compile_networks(networks: Iterable[nn.Module], device: torch.device) -> str
     try:
         torch.compile(lambda x: (2 * x).relu().sum())(torch.ones(8, device=device))
     except Exception as error:  # a missing compiler, a wrong one, missing headers: each has an error of its own
-        return f"not compiled: PyTorch's compiler does not work here ({type(error).__name__}: {_first_line(error)})"
+        return f"not compiled: PyTorch's compiler does not work here ({type(error).__name__}: {first_line(error)})"
     for network in networks:
         network.compile()
     return ""
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "no reason given")

@@ -16,6 +16,7 @@ from robustill.team import ALONE, Team
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
 from robustill.training.distributed import Outer, joined, refresh
+from robustill.training.graph import Recorded, recordable
 from robustill.training.optimizers import SGD
 from robustill.training.schedules import OneCycle, Schedule
 from robustill.training.state import State
@@ -65,6 +66,7 @@ def fit(
     label_smoothing: float = 0.0,
     clip: float | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
+    cuda_graphs: bool = True,
     seed: int = 0,
     skip_nonfinite: int = 0,
     accumulate: int = 1,
@@ -88,6 +90,8 @@ def fit(
         label_smoothing: in [0, 1): the share of the labels' weight that is spread over all classes in the loss.
         clip: the largest norm of the gradient of all parameters together; a longer one is shortened. None: no limit.
         precision: of the networks' passes (autocast).
+        cuda_graphs: whether steps are recorded and played again, which makes them faster and changes no number; where
+            they are ``recordable`` and nothing in a step waits for the GPU.
         seed: of the attack's noise; the batches have their own.
         skip_nonfinite: how many steps whose loss or gradient is not finite are left out before one stops the run; they
             change neither weights nor BatchNorm's averages, nor the average of the weights.
@@ -106,22 +110,24 @@ def fit(
     state = State(student, chosen.build(student.parameters()), average.build(student) if average else None)
     if resume is not None:
         state.load_state_dict(resume)
+    descent = partial(
+        descend,
+        student,
+        teacher,
+        method=method,
+        attack=attack,
+        natural_teacher=natural_teacher,
+        perturbation=perturbation,
+        label_smoothing=label_smoothing,
+        precision=precision,
+        accumulate=accumulate,
+        team=team,
+        outer=joined(Outer(student, method), team),
+    )
+    device = next(student.parameters()).device
     update = Update(
         state,
-        partial(
-            descend,
-            student,
-            teacher,
-            method=method,
-            attack=attack,
-            natural_teacher=natural_teacher,
-            perturbation=perturbation,
-            label_smoothing=label_smoothing,
-            precision=precision,
-            accumulate=accumulate,
-            team=team,
-            outer=joined(Outer(student, method), team),
-        ),
+        Recorded(descent, student) if cuda_graphs and recordable(device, team, accumulate) else descent,
         lambda done: chosen.lr * planned(done, epochs),
         method=method,
         average=average,
@@ -132,7 +138,7 @@ def fit(
         skip=skip_nonfinite,
         team=team,
     )
-    stretch = STRETCH[next(student.parameters()).device.type]
+    stretch = STRETCH[device.type]
     while state.epoch < epochs:
         began = time.perf_counter()
         student.train()

@@ -71,12 +71,13 @@ def profile(study: Study) -> Section | None:
         if not phases:
             continue
         total, steps = record.profile["step_seconds"], record.profile["steps"]
-        names = [f"{name}: {1000 * seconds:.1f} ms, {seconds / total:.0%}" for name, seconds in phases.items()]
+        watched = sum(phases.values())
+        names = [f"{name}: {1000 * seconds:.1f} ms, {seconds / watched:.0%}" for name, seconds in phases.items()]
         axes = bar_rows(names, [1000 * seconds for seconds in phases.values()], "ms of a step")
         alt = f"{label}, a step of {1000 * total:.1f} ms: {'; '.join(names)}."
         charts.append(Chart(axes, f"profile-{len(charts)}", alt, f"{label}: {1000 * total:.0f} ms a step"))
         rows += [
-            (Cell(label), Cell(name), number(1000 * s), number(s / total, 3), Cell(str(steps), value=steps))
+            (Cell(label), Cell(name), number(1000 * s), number(s / watched, 3), Cell(str(steps), value=steps))
             for name, s in phases.items()
         ]
     if not charts:

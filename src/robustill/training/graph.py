@@ -1,0 +1,95 @@
+"""Training steps recorded as CUDA graphs: a GPU is told once what a step consists of, and then to do it again.
+
+A step is thousands of short kernels. Told one by one by Python, a GPU often waits for the next; told as a graph, never.
+The kernels, their order and the numbers they draw are those of a step that is not recorded.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Generator, nn
+
+from robustill.team import Team
+from robustill.training.step import Descent
+from robustill.types import Images, Labels
+from robustill.wording import first_line
+
+Descend = Callable[..., Descent]
+"""From images, labels, progress and generator to a descent, whose gradient is then in the student's empty ``.grad``."""
+
+
+class Recorded:
+    """A descent that is recorded when it is made the second time, and again for other sizes or another progress.
+
+    What it finds lies in tensors that the next descent writes over, and the generator it is given stays where it is. A
+    descent that waits for the GPU cannot be recorded: it is made as it is, and a warning says so.
+
+    Args:
+        descend: on a GPU, in one process; the same kernels for the same sizes and progress.
+        student: whose gradients it finds.
+    """
+
+    def __init__(self, descend: Descend, student: nn.Module) -> None:
+        self._descend, self._student = descend, student
+        self._progress = -1.0
+        self._tapes: dict[torch.Size, _Tape] = {}
+        self._begun = self._refused = False
+
+    def __call__(self, x: Images, y: Labels, *, progress: float, generator: Generator) -> Descent:
+        if not self._begun or self._refused:  # libraries load kernels and choose algorithms, which is not recorded
+            self._begun = True
+            return self._descend(x, y, progress=progress, generator=generator)
+        recorded = self._tapes if progress == self._progress else {}
+        tape = recorded.get(x.shape)
+        if tape is None:
+            before = next(iter(self._tapes.values()), None)  # kept until the new one shares its memory
+            try:
+                tape = _Tape(self._descend, self._student, x, y, progress, before)
+            except RuntimeError as error:
+                self._refused = True
+                self._tapes.clear()
+                warnings.warn(
+                    f"Training steps are not recorded as a CUDA graph, and so are slower: {first_line(error)}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+                return self._descend(x, y, progress=progress, generator=generator)
+            self._tapes, self._progress = {**recorded, x.shape: tape}, progress
+        return tape.replay(x, y, generator)
+
+
+def recordable(device: torch.device, team: Team, accumulate: int) -> bool:
+    """Whether steps can be recorded: on a GPU, by one process that goes through its images at once."""
+    return device.type == "cuda" and team.size == accumulate == 1
+
+
+class _Tape:
+    """A recorded descent for images of one shape."""
+
+    def __init__(
+        self,
+        descend: Descend,
+        student: nn.Module,
+        x: Images,
+        y: Labels,
+        progress: float,
+        before: _Tape | None,
+    ) -> None:
+        self._x, self._y, self._generator = x.clone(), y.clone(), Generator(x.device)
+        self._graph = torch.cuda.CUDAGraph()
+        self._graph.register_generator_state(self._generator)
+        with torch.cuda.graph(self._graph, pool=before._graph.pool() if before else None):
+            self._found = descend(self._x, self._y, progress=progress, generator=self._generator)
+        self._gradients = [(parameter, parameter.grad) for parameter in student.parameters()]
+
+    def replay(self, x: Images, y: Labels, generator: Generator) -> Descent:
+        self._x.copy_(x)
+        self._y.copy_(y)
+        self._generator.set_state(generator.get_state())
+        self._graph.replay()
+        for parameter, gradient in self._gradients:
+            parameter.grad = gradient
+        return self._found
