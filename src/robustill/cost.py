@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from robustill.attacks.base import Attack, frozen
 from robustill.objectives.base import Method
+from robustill.objectives.remembered import Remembered
 from robustill.training.awp import AWP
 from robustill.training.step import descend
 from robustill.types import Images, Logits
@@ -118,13 +119,22 @@ def cost(
     perturbation: AWP | None = None,
     label_smoothing: float = 0.0,
     progress: float = 1.0,
+    remembered: bool = False,
 ) -> Cost:
     """Counts the passes of one training step of ``method`` with ``attack``, by default of the last epoch.
+
+    ``remembered``: the teachers' logits of clean images are.
 
     Raises:
         ValueError: the method and the other choices do not fit each other.
     """
     student, teacher, natural = CountingNetwork(0), CountingNetwork(1).eval(), CountingNetwork(2).eval()
+    x = torch.full((1, 1, 2, 2), 0.5)
+    asked: list[nn.Module] = [network.requires_grad_(False) for network in (teacher, natural)]
+    if remembered:
+        asked = [Remembered(network, [x]) for network in (teacher, natural)]
+        for network in (teacher, natural):
+            network.take()
     inner: list[Passes] = []
 
     class Noting(Attack):
@@ -137,12 +147,12 @@ def cost(
 
     descend(
         student,
-        teacher.requires_grad_(False),
-        torch.full((1, 1, 2, 2), 0.5),
+        asked[0],
+        x,
         torch.zeros(1, dtype=torch.int64),
         method=method,
         attack=Noting(),
-        natural_teacher=natural.requires_grad_(False),
+        natural_teacher=asked[1],
         perturbation=perturbation,
         label_smoothing=label_smoothing,
         progress=progress,

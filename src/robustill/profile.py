@@ -37,6 +37,9 @@ PHASES = (
 )
 """What a step consists of. The teacher's is both teachers' time; the rest is losses, signs, projections, copies."""
 
+RECORDED = 10
+"""How many steps are measured at least where they are recorded as CUDA graphs, which are short."""
+
 BUSY = 0.8
 """A machine is called busy where the process gets less of the time than this."""
 
@@ -84,17 +87,18 @@ def profile(setting: Setting, steps: int = 1) -> Profile:
     watched = options | {"attack": _timed(setting.run.attack, clock), "cuda_graphs": False}
     with ExitStack() as watch:
         _listen(student, "student", clock, watch)
-        for teacher in filter(None, (setting.teacher, setting.natural_teacher)):
+        for teacher in filter(None, setting.asked):
             _listen(teacher, "teacher", clock, watch)
         watch.callback(register_optimizer_step_pre_hook(lambda *_: clock.enter("optimizer")).remove)
         watch.callback(register_optimizer_step_post_hook(lambda *_: clock.enter("outer: rest")).remove)
-        list(fit(student, setting.teacher, _Steps(setting.batches, 1, steps, clock), epochs=1, **watched))
+        list(fit(student, setting.asked[0], _Steps(setting.batches, 1, steps, clock), epochs=1, **watched))
     seconds = {name: clock.seconds[name] / steps for name in PHASES}
     own = 1.0 if setting.device.type == "cuda" else min(clock.own / sum(clock.seconds.values()), 1.0)
     step = sum(seconds.values())
     if setting.run.cuda_graphs:  # the first step is made as it is, the second is recorded
-        list(fit(student, setting.teacher, _Steps(setting.batches, 2, steps, clock), epochs=1, **options))
-        step = sum(clock.seconds.values()) / steps
+        counted = max(steps, RECORDED)
+        list(fit(student, setting.asked[0], _Steps(setting.batches, 2, counted, clock), epochs=1, **options))
+        step = sum(clock.seconds.values()) / counted
     return Profile(steps=steps, seconds=seconds, step=step, own=own)
 
 

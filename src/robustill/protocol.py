@@ -44,8 +44,12 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
 
 def _teachers(setting: Setting) -> list[tuple[str, str]]:
     run, macs = setting.run, setting.student_macs
+    remembered = ", its logits of clean images computed once" if run.remember_teacher else ""
     return [
-        (label, f"{name}: {network.config.architecture}, {_network(network, ratio * macs)}, eval mode, frozen")
+        (
+            label,
+            f"{name}: {network.config.architecture}, {_network(network, ratio * macs)}, eval mode, frozen{remembered}",
+        )
         for label, name, network, ratio in (
             ("teacher", run.teacher, setting.teacher, setting.teacher_ratio),
             ("second", f"teacher {run.natural_teacher}", setting.natural_teacher, setting.natural_ratio),

@@ -11,7 +11,7 @@ import yaml
 
 from robustill.attacks import PGD, Attack, Linf
 from robustill.component import Component
-from robustill.data.augmentation import Augmentation, CropFlip
+from robustill.data.augmentation import Augmentation, CropFlip, NoAugmentation
 from robustill.expression import fits, parse
 from robustill.limits import EPOCHS, IMAGES, SEED, require_between
 from robustill.methods.pgd_at import PGDAT
@@ -54,6 +54,8 @@ class Run:
             network.
         teacher: where the teacher comes from: demo, run:DIRECTORY, file:PATH and others (robustill list teachers).
         natural_teacher: a second teacher, trained on clean images, for the methods that have one (IAD2), or null.
+        remember_teacher: whether the teachers' logits of the training images are computed once and kept, where the same
+            images come in every epoch (augmentation=NoAugmentation()).
         method: what is trained, an expression (robustill list methods).
         attack: how training searches the budget.
         epochs: passes over the training images.
@@ -96,6 +98,7 @@ class Run:
     normalize: bool = False
     teacher: str | None = None
     natural_teacher: str | None = None
+    remember_teacher: bool = False
     method: Method = PGDAT()
     attack: Attack = PGD(budget=Linf(8 / 255), steps=10, step_size=2 / 255)
     epochs: int = 30
@@ -131,6 +134,11 @@ class Run:
             raise ValueError(f"clip must be a positive norm, or null for no limit. Found: {self.clip}.")
         if self.recipe is not None and self.recipe not in cells():
             raise ValueError(f"recipe must name a cell of the paper's tables, or be null. Found: {brief(self.recipe)}.")
+        if self.remember_teacher and not isinstance(self.augmentation, NoAugmentation):
+            raise ValueError(
+                "remember_teacher needs images that are the same in every epoch. Found: "
+                f"augmentation={self.augmentation}. Give augmentation=NoAugmentation(), or leave it out."
+            )
         if self.checkpoint_minutes is not None and not 0 < self.checkpoint_minutes < float("inf"):
             raise ValueError(
                 "checkpoint_minutes must be a positive number of minutes, or null to save after epochs only. "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import torch
@@ -14,8 +16,10 @@ from robustill.data import Batches, Dataset, Extra, hold_out, load, load_extra, 
 from robustill.data.batches import Share, in_order
 from robustill.data.split import Split
 from robustill.evaluation.radius import budget_of
+from robustill.folding import folded
 from robustill.limits import THREADS, require_between
 from robustill.models import Classifier, create_model
+from robustill.objectives import Remembered
 from robustill.run import Run
 from robustill.teachers import check_fits, load_teacher
 from robustill.team import ALONE, Team, here
@@ -34,6 +38,7 @@ class Setting:
 
     Attributes:
         uncompiled: why the networks are not compiled although that was asked for, in words.
+        remembered: teacher and second teacher with what they remember, where the run says so.
     """
 
     run: Run
@@ -45,6 +50,12 @@ class Setting:
     natural_teacher: Classifier | None = None
     team: Team = ALONE
     uncompiled: str = ""
+    remembered: tuple[Remembered | None, Remembered | None] = (None, None)
+
+    @property
+    def asked(self) -> tuple[nn.Module | None, nn.Module | None]:
+        """Teacher and second teacher as training asks them."""
+        return self.remembered[0] or self.teacher, self.remembered[1] or self.natural_teacher
 
     @property
     def held_out(self) -> int:
@@ -91,7 +102,7 @@ class Setting:
             "attack": run.attack,
             "optimizer": run.optimizer,
             "schedule": run.schedule,
-            "natural_teacher": self.natural_teacher,
+            "natural_teacher": self.asked[1],
             "perturbation": run.perturbation,
             "label_smoothing": run.label_smoothing,
             "clip": run.clip,
@@ -158,13 +169,39 @@ def prepare(run: Run) -> Setting:
     )
     if (budget := budget_of(run.attack)) is not None:
         budget.require_room(setting.image)
-    return _compiled(setting) if run.compile else setting
+    if run.compile:
+        setting = _compiled(setting)
+    return replace(setting, remembered=_remembered(setting)) if run.remember_teacher else setting
 
 
 def _compiled(setting: Setting) -> Setting:
     networks = (setting.student, setting.teacher, setting.natural_teacher)
     problem = compile_networks([network for network in networks if network is not None], setting.device)
     return replace(setting, run=replace(setting.run, compile=not problem), uncompiled=problem)
+
+
+def _remembered(setting: Setting) -> tuple[Remembered | None, Remembered | None]:
+    """The teachers with their logits of every training image, asked once for each, in the precision of training."""
+    run, batches = setting.run, setting.batches
+    if _cost(run) == _cost(replace(run, remember_teacher=False)):
+        raise ValueError(
+            f"remember_teacher needs a method that asks its teacher for clean images. Found: {run.method}, which does "
+            "not. Leave it out."
+        )
+    splits = [batches.split, *([batches.extra.split] if batches.extra else [])]
+
+    def images(network: nn.Module) -> Iterator[Images]:
+        for x, _ in chain.from_iterable(in_order(split, run.batch_size) for split in splits):
+            with folded([network], x):
+                yield x
+
+    def filled(network: nn.Module | None) -> Remembered | None:
+        if network is None:
+            return None
+        with torch.autocast(run.device, torch.bfloat16, enabled=run.precision == "bfloat16"):
+            return Remembered(network, images(network))
+
+    return filled(setting.teacher), filled(setting.natural_teacher)
 
 
 def check_shares(run: Run, team: Team, batches: Batches) -> None:
@@ -241,7 +278,7 @@ def _teachers(run: Run, dataset: Dataset) -> tuple[Classifier | None, Classifier
 
     A teacher that the method does not need is welcome: evaluation compares with it. A second one would do nothing.
     """
-    needed = _cost(run)
+    needed = _cost(replace(run, remember_teacher=False))
     where = "demo, run:DIRECTORY or file:PATH"
     if run.teacher is None and needed.needs_teacher:
         raise ValueError(f"{run.method} needs a teacher. Found: none. Give --teacher {where}.")
@@ -261,4 +298,10 @@ def _loaded(what: str, name: str | None, dataset: Dataset) -> Classifier | None:
 
 
 def _cost(run: Run) -> Cost:
-    return cost(run.method, run.attack, perturbation=run.perturbation, label_smoothing=run.label_smoothing)
+    return cost(
+        run.method,
+        run.attack,
+        perturbation=run.perturbation,
+        label_smoothing=run.label_smoothing,
+        remembered=run.remember_teacher,
+    )

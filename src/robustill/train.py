@@ -215,7 +215,7 @@ def _conduct(setting: Setting, target: RunDirectory, bar: Bar, console: Console)
 
     epochs = fit(
         setting.student,
-        setting.teacher,
+        setting.asked[0],
         Watched(setting.batches, bar, work_per_epoch(setting) / len(setting.batches)),
         epochs=run.epochs,
         average=run.average,

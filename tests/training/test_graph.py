@@ -168,6 +168,8 @@ def test_what_cannot_be_recorded_is_made_as_it_is_and_said_once(monkeypatch: pyt
 
 
 def test_a_run_says_whether_its_steps_are_recorded(tmp_path: Path) -> None:
-    setting = prepare(small_run(archive(tmp_path / "data.npz")))
+    data = archive(tmp_path / "data.npz")
+    setting = prepare(small_run(data, device="auto"))
     assert setting.run.cuda_graphs == setting.fit_options["cuda_graphs"] == (setting.device.type == "cuda")
-    assert not prepare(small_run(archive(tmp_path / "data.npz"), accumulate=2)).run.cuda_graphs
+    assert not prepare(small_run(data, device="auto", accumulate=2)).run.cuda_graphs
+    assert not prepare(small_run(data, device="auto", cuda_graphs=False)).run.cuda_graphs

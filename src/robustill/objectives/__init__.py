@@ -27,6 +27,7 @@ from robustill.objectives.inner import (
 from robustill.objectives.line import Line
 from robustill.objectives.points import Points
 from robustill.objectives.ramps import Constant, Linear, Ramp, Step
+from robustill.objectives.remembered import Remembered
 from robustill.objectives.trace import trace
 from robustill.objectives.weights import EntropyWeight, SampleWeight, renyi_entropy
 
@@ -43,6 +44,7 @@ __all__ = [
     "Objective",
     "Points",
     "Ramp",
+    "Remembered",
     "SampleWeight",
     "Step",
     "StudentCE",

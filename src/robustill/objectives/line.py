@@ -10,6 +10,7 @@ from torch import Generator
 from torch.nn import functional as F
 
 from robustill.objectives.points import Head, Points
+from robustill.objectives.remembered import Remembered
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, Logits, PerSample
 
@@ -23,7 +24,8 @@ class Line:
     requests is the order in which BatchNorm's running statistics move. Teacher logits are constants.
 
     Args:
-        student, teacher: networks from images in [0, 1] to logits; ``teacher=None`` where no term asks for it.
+        student, teacher: networks from images in [0, 1] to logits; ``teacher=None`` where no term asks for it. One that
+            is ``Remembered`` is not asked for T(x).
         x: clean images in [0, 1].
         y: their labels.
         x_adv: the adversarial images, once they are known.
@@ -52,6 +54,10 @@ class Line:
         self.student_logits: dict[float, Logits] = {}
         self.teacher_logits: dict[float, Logits] = {}
         self.natural_logits: dict[float, Logits] = {}
+        if isinstance(teacher, Remembered):
+            self.teacher_logits[0] = teacher.recall(x)
+        if isinstance(natural_teacher, Remembered):
+            self.natural_logits[0] = natural_teacher.recall(x)
         self.student_gradients: dict[tuple[Head, float], Images] = {}
         self.teacher_gradients: dict[tuple[Head, float], Images] = {}
         self.labels_asked = False
