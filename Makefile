@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types format clean
+.PHONY: demo test test-cuda lint types format clean
 
 demo: .venv/installed
 	$(BIN)/robustill demo --overwrite
 
 test: lint types
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+# On a machine with a GPU: what the tests need one for. Collecting all the others takes longer.
+test-cuda: .venv/installed
+	$(BIN)/python -m pytest -q -m cuda $$(grep -rlE "tests.devices|mark.cuda" tests --include="test_*.py")
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .

@@ -175,3 +175,13 @@ def test_the_reader_of_a_pipe_may_leave() -> None:
     command = f"{sys.executable} -m robustill list models | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment())
     assert done.stdout and done.stderr == ""
+
+
+def test_a_warning_is_a_sentence_and_nothing_else() -> None:
+    script = (
+        "import warnings, robustill.cli as cli; from types import SimpleNamespace as M\n"
+        "cli.import_module = lambda name: M(main=lambda words: warnings.warn('This is\\nslower.', RuntimeWarning))\n"
+        "cli.main(['list'])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment(), check=True)
+    assert done.stderr == "Warning: This is slower.\n"

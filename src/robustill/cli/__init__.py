@@ -13,7 +13,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 import robustill
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():  # nobody else may listen
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        with one_voice():
+        with one_voice(), _warnings_in_a_line():
             return int(import_module(f"robustill.cli.{verb}").main(words[1:]) or 0)
     except SystemExit as end:  # --help and --print_config have said what there is to say
         return int(end.code or 0)
@@ -100,6 +102,17 @@ class Terminated(BaseException):
 
 def _terminate(number: int, frame: object) -> None:
     raise Terminated
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Within, a warning is its sentence, without the place in the code."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"Warning: {in_a_line(str(message))}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -56,6 +56,7 @@ class Recorded:
                     RuntimeWarning,
                     stacklevel=2,
                 )
+                self._student.zero_grad()  # of what was recorded by half
                 return self._descend(x, y, progress=progress, generator=generator)
             self._tapes, self._progress = {**recorded, x.shape: tape}, progress
         return tape.replay(x, y, generator)
