@@ -15,10 +15,10 @@ from robustill.data import load
 from robustill.demo import student_runs
 from robustill.methods.rslad import RSLAD
 from robustill.objectives import IGDM
+from robustill.prepare import prepare
 from robustill.recipes import recipe_file
 from robustill.results import RunDirectory
 from robustill.run import Run
-from robustill.setting import prepare
 from robustill.train import read_run
 from tests.small import assert_same, command, tensors
 

@@ -11,8 +11,9 @@ import torch
 from robustill.data import in_order
 from robustill.models import save_model
 from robustill.preflight import preflight
+from robustill.prepare import prepare
 from robustill.results import Accuracy, RunDirectory
-from robustill.setting import Setting, prepare
+from robustill.setting import Setting
 from robustill.teachers.presets import CIFAR10
 from tests.small import small_run
 from tests.teachers.blocks import model, world

@@ -17,8 +17,9 @@ from robustill.data import Batches
 from robustill.expression import parse
 from robustill.models import Classifier
 from robustill.objectives import Method
+from robustill.prepare import prepare
 from robustill.profile import PHASES, Profile, profile
-from robustill.setting import Setting, prepare
+from robustill.setting import Setting
 from robustill.train import train
 from tests.small import archive, command, flags, small_run
 

@@ -13,9 +13,10 @@ from robustill.expression import parse
 from robustill.methods.rslad import RSLAD
 from robustill.models import count_parameters
 from robustill.objectives import IGDM, Method
+from robustill.prepare import prepare
 from robustill.profile import profile
 from robustill.protocol import protocol
-from robustill.setting import Setting, prepare
+from robustill.setting import Setting
 from robustill.train import train
 from robustill.training import EMA, SGD, MultiStep
 from tests.small import archive, assert_same, small_run, tensors

@@ -14,9 +14,9 @@ import torch
 from rich.console import Console
 
 import robustill.train
+from robustill.prepare import prepare
 from robustill.progress import Bar
 from robustill.results import RunDirectory
-from robustill.setting import prepare
 from robustill.train import conduct, resume, train, work_per_epoch
 from robustill.training.checkpoint import save_state, states
 from tests.small import archive, assert_same, command, environment, flags, process, small_run

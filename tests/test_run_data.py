@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from robustill.models import load_model
+from robustill.prepare import prepare
 from robustill.protocol import protocol
 from robustill.results import RunDirectory
-from robustill.setting import prepare
 from robustill.train import resume, train
 from tests.small import archive, assert_same, small_run, tensors
 

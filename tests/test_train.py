@@ -17,8 +17,8 @@ from robustill.attacks import PGD, Attack, Clean, Linf
 from robustill.data import Split, load
 from robustill.evaluation import correct_under
 from robustill.models import load_model, read_entries
+from robustill.prepare import prepare
 from robustill.results import RunDirectory
-from robustill.setting import prepare
 from robustill.train import read_run, resume, train
 from robustill.training.checkpoint import states
 from robustill.validation import validation_attack

@@ -18,12 +18,13 @@ from robustill.evaluation import standard_adversaries
 from robustill.files import write_json
 from robustill.measure import measure, measure_run
 from robustill.objectives import Method, Objective
+from robustill.prepare import prepare, use_threads
 from robustill.progress import Bar
 from robustill.recipes import recipe_file
 from robustill.report import main_table, read_study, verdict, write_report
 from robustill.results import RunDirectory
 from robustill.run import Run
-from robustill.setting import Setting, prepare, use_threads
+from robustill.setting import Setting
 from robustill.train import begin, check_free, conduct, read_run, train, work_per_epoch
 from robustill.yardstick import Yardstick
 

@@ -13,9 +13,9 @@ from robustill.attacks import Budget, Linf
 from robustill.data import Dataset, load
 from robustill.evaluation import Ledger, Shard, Surrogate, adversaries_named, contribute, evaluate
 from robustill.models import Classifier, load_model, read_entries
+from robustill.prepare import choose_device
 from robustill.progress import Bar
 from robustill.results import Evaluation, RunDirectory
-from robustill.setting import choose_device
 from robustill.teachers import check_fits, load_teacher
 from robustill.team import here
 from robustill.yardstick import Yardstick, measure_named, radii_of

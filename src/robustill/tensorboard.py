@@ -20,8 +20,8 @@ from robustill.data import load
 from robustill.evaluation import gallery
 from robustill.expression import parse
 from robustill.measure import load_checkpoint, load_other
+from robustill.prepare import choose_device
 from robustill.results import RunDirectory
-from robustill.setting import choose_device
 from robustill.validation import validation_attack
 
 SECONDS = 2.0

@@ -20,13 +20,14 @@ from rich.markup import escape
 from robustill.environment import environment
 from robustill.files import remove_leftovers, reserved, write_json, write_text
 from robustill.models import save_model
+from robustill.prepare import prepare
 from robustill.profile import Profile, profile
 from robustill.progress import Bar, Watched
 from robustill.protocol import protocol
 from robustill.recipes import read_recipe
 from robustill.results import RunDirectory
 from robustill.run import Run
-from robustill.setting import Setting, prepare
+from robustill.setting import Setting
 from robustill.team import here
 from robustill.torchrun import launch, launched
 from robustill.training import Epoch, NonFinite, State, fit

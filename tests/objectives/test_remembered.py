@@ -14,8 +14,8 @@ from robustill.attacks import PGD, Linf
 from robustill.cost import cost
 from robustill.methods import IAD, PGDAT, RSLAD, AdaAD
 from robustill.objectives import IGDM, Method, Remembered
+from robustill.prepare import prepare
 from robustill.results import RunDirectory
-from robustill.setting import prepare
 from robustill.train import resume, train
 from robustill.training.checkpoint import states
 from robustill.training.step import descend

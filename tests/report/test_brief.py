@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from robustill.prepare import prepare
 from robustill.protocol import protocol
 from robustill.report import read_study
 from robustill.report.brief import brief
 from robustill.report.facts import fact, forward_cost, number_of_test_images, step_cost, teacher_parameters
 from robustill.report.images import images, measured_on
 from robustill.report.statistics import fit
-from robustill.setting import prepare
 from robustill.train import train
 from tests.report.fabricate import AUDIT, evaluate, run_directory, teacher_directory
 from tests.report.full import full_pair

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from robustill.folding import folded
+from robustill.prepare import prepare
 from robustill.protocol import protocol
-from robustill.setting import prepare
 from robustill.train import train
 from tests.small import archive, small_run
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import torch
 
+from robustill.prepare import prepare
 from robustill.results import RunDirectory
-from robustill.setting import prepare
 from robustill.team import Team
 from robustill.train import read_run
 from robustill.training.checkpoint import read_state

@@ -16,7 +16,7 @@ from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
 from robustill.methods.trades import TRADES
 from robustill.objectives import IGDM, Line, Method, Objective, StudentCE
-from robustill.setting import prepare
+from robustill.prepare import prepare
 from robustill.team import ALONE, Team
 from robustill.training import AWP, EMA, SGD, Cosine, Epoch, State, fit
 from robustill.training.checkpoint import read_state, save_state

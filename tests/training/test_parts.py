@@ -16,9 +16,9 @@ from robustill.attacks.starts import Gaussian
 from robustill.data import Batches, CropFlip, Extra, Split
 from robustill.data.batches import Share
 from robustill.models import load_model
+from robustill.prepare import check_shares, choose_device, prepare
 from robustill.protocol import protocol
 from robustill.run import Run
-from robustill.setting import check_shares, choose_device, prepare
 from robustill.team import Team
 from robustill.train import train
 from robustill.training.distributed import Part, RowsOf, parts
@@ -142,7 +142,7 @@ def test_the_protocol_says_how_a_batch_is_divided(data: str, monkeypatch: pytest
     assert length() == "3 epochs of 2 steps, batch 48"
     parted = "3 epochs of 2 steps, batch 48 in 2 parts one after the other; BatchNorm's statistics are of"
     assert length(accumulate=2) == f"{parted} the processes together, part by part"
-    monkeypatch.setattr("robustill.setting.here", lambda: Team(0, 2))
+    monkeypatch.setattr("robustill.prepare.here", lambda: Team(0, 2))
     each = "; BatchNorm's statistics are of each process for itself"
     assert length() == f"3 epochs of 2 steps, batch 48 divided among 2 processes{each}"
 
@@ -157,7 +157,7 @@ def test_the_protocol_says_how_a_batch_is_divided(data: str, monkeypatch: pytest
 def test_batches_that_do_not_go_round(
     changes: dict[str, Any], sentence: str, data: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robustill.setting.here", lambda: Team(0, 2))
+    monkeypatch.setattr("robustill.prepare.here", lambda: Team(0, 2))
     with pytest.raises(ValueError, match=sentence):
         prepare(small_run(data, threads=1, **changes))
 
@@ -174,7 +174,7 @@ def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
-    monkeypatch.setattr("robustill.setting.local_size", lambda: 2)
+    monkeypatch.setattr("robustill.prepare.local_size", lambda: 2)
     with pytest.raises(ValueError, match=r"a GPU of its own. Found: 2 processes on this machine, with 1 GPUs"):
         choose_device("auto")
     assert choose_device("cpu") == torch.device("cpu")

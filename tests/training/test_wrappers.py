@@ -21,10 +21,10 @@ from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
 from robustill.methods.trades import TRADES
 from robustill.objectives import IGDM, Method, StudentCE
+from robustill.prepare import prepare
 from robustill.progress import Bar, Watched
 from robustill.protocol import protocol
 from robustill.run import Run
-from robustill.setting import prepare
 from robustill.train import read_run, resume, train
 from robustill.training import AWP, EMA, SGD, SWA, Average, Cosine, Epoch, fit
 from robustill.training.checkpoint import save_state, states

@@ -20,8 +20,8 @@ from robustill.expression import parse as parse_expression
 from robustill.files import require_writable
 from robustill.measure import SINGLE, checkpoints, load_checkpoint, load_other
 from robustill.models import Classifier
+from robustill.prepare import choose_device, use_threads
 from robustill.results import RunDirectory
-from robustill.setting import choose_device, use_threads
 
 STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red", "skipped": "dim"}
 

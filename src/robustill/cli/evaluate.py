@@ -15,9 +15,9 @@ from robustill.cli.findings import findings
 from robustill.evaluation import Shard, split_names
 from robustill.expression import parse as parse_expression
 from robustill.measure import measure_run
+from robustill.prepare import use_threads
 from robustill.report import main_table, read_study
 from robustill.results import RunDirectory
-from robustill.setting import use_threads
 from robustill.team import gathered, here
 
 ATTACKS = (

@@ -11,9 +11,9 @@ from robustill.attacks import Budget
 from robustill.cli.arguments import make_parser, parse
 from robustill.data import load
 from robustill.expression import parse as parse_expression
+from robustill.prepare import choose_device, use_threads
 from robustill.progress import Bar
 from robustill.results import Accuracy, Mean
-from robustill.setting import choose_device, use_threads
 from robustill.teachers import TeacherCheck, check_teacher
 from robustill.teachers.probe import LINEAR
 

@@ -22,12 +22,12 @@ from robustill.evaluation import Surrogate, adversaries_named, passes
 from robustill.evaluation.curve import withstood
 from robustill.methods.pgd_at import PGDAT
 from robustill.models import create_model
+from robustill.prepare import choose_device
 from robustill.reproduce.frames import frame, macs
 from robustill.reproduce.measuring import BUDGET
 from robustill.reproduce.subjects import Measuring, Subject
 from robustill.reproduce.work import Work
 from robustill.results import RunDirectory
-from robustill.setting import choose_device
 from robustill.training import choose_precision
 from robustill.training.step import descend
 from robustill.yardstick import INNER_STEPS, inner_attack

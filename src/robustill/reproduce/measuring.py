@@ -11,10 +11,10 @@ from robustill.attacks import Linf
 from robustill.data import Dataset, load
 from robustill.evaluation import Surrogate, adversaries_named
 from robustill.measure import load_checkpoint, load_other, measure
+from robustill.prepare import choose_device
 from robustill.progress import Bar
 from robustill.reproduce.subjects import Measuring, Sheet
 from robustill.results import Accuracy, Evaluation, Mean, RunDirectory
-from robustill.setting import choose_device
 from robustill.yardstick import Yardstick, measure_named, radii_of
 
 BUDGET = Linf(8 / 255)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from robustill.prepare import use_threads
 from robustill.reproduce.measuring import fill_in, read
 from robustill.reproduce.subjects import Measuring, Subject, needed, subjects
 from robustill.results import RunDirectory
-from robustill.setting import use_threads
 from robustill.sweep import Job, Outcome, conduct_jobs
 from robustill.sweep.conduct import Engine
 from robustill.teachers import load_teacher

@@ -14,8 +14,8 @@ from rich.console import Console
 from robustill.attacks import Budget
 from robustill.expression import parse
 from robustill.measure import measure_run
+from robustill.prepare import use_threads
 from robustill.results import RunDirectory
-from robustill.setting import use_threads
 from robustill.sweep.plan import Point, Sweep
 from robustill.train import complete
 
