@@ -167,6 +167,29 @@ def test_what_cannot_be_recorded_is_made_as_it_is_and_said_once(monkeypatch: pyt
     assert len(w) == 1 and asked == [(2, 0.5, seed) for seed in range(4)]
 
 
+def test_there_is_a_record_for_each_size_and_none_of_another_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Tape] = []
+
+    class Tape:
+        def __init__(self, descend: Any, student: Any, x: Images, y: Any, progress: float, before: Tape | None) -> None:
+            self.of, self.before = (len(x), progress), before
+            made.append(self)
+
+        def replay(self, x: Images, y: Labels, generator: Generator) -> Descent:
+            return Descent(torch.tensor(self.of[1]), (), self.of[0])
+
+    monkeypatch.setattr("robustill.training.graph._Tape", Tape)
+    recorded = Recorded(lambda *_, **__: Descent(torch.tensor(0.0), (), 0), conv_net())
+    asked = [(6, 0.5), (6, 0.5), (6, 0.5), (4, 0.5), (6, 0.5), (6, 1.0), (4, 1.0), (4, 1.0)]
+    found = [
+        recorded(images(size, 3, 4, 4), labels(size, 10), progress=progress, generator=Generator())
+        for size, progress in asked
+    ]
+    assert [(one.images, float(one.loss)) for one in found] == [(0, 0.0), *asked[1:]]  # the first is made as it is
+    assert [tape.of for tape in made] == [(6, 0.5), (4, 0.5), (6, 1.0), (4, 1.0)]
+    assert made[0].before is None and None not in [tape.before for tape in made[1:]]  # one memory for all
+
+
 def test_a_run_says_whether_its_steps_are_recorded(tmp_path: Path) -> None:
     data = archive(tmp_path / "data.npz")
     setting = prepare(small_run(data, device="auto"))

@@ -39,27 +39,27 @@ class Recorded:
         self._begun = self._refused = False
 
     def __call__(self, x: Images, y: Labels, *, progress: float, generator: Generator) -> Descent:
-        if not self._begun or self._refused:  # libraries load kernels and choose algorithms, which is not recorded
-            self._begun = True
-            return self._descend(x, y, progress=progress, generator=generator)
-        recorded = self._tapes if progress == self._progress else {}
-        tape = recorded.get(x.shape)
-        if tape is None:
+        tape = self._tape(x, y, progress) if self._begun else None
+        self._begun = True  # at the first descent libraries load kernels and choose algorithms, which is not recorded
+        return tape.replay(x, y, generator) if tape else self._descend(x, y, progress=progress, generator=generator)
+
+    def _tape(self, x: Images, y: Labels, progress: float) -> _Tape | None:
+        """The record for images of this shape, made now where there is none; None where none can be made."""
+        current = self._tapes if progress == self._progress else {}
+        if x.shape not in current and not self._refused:
             before = next(iter(self._tapes.values()), None)  # kept until the new one shares its memory
             try:
-                tape = _Tape(self._descend, self._student, x, y, progress, before)
+                current = {**current, x.shape: _Tape(self._descend, self._student, x, y, progress, before)}
             except RuntimeError as error:
-                self._refused = True
-                self._tapes.clear()
+                self._refused, current = True, {}
+                self._student.zero_grad()  # of what was recorded by half
                 warnings.warn(
                     f"Training steps are not recorded as a CUDA graph, and so are slower: {first_line(error)}",
                     RuntimeWarning,
-                    stacklevel=2,
+                    stacklevel=3,
                 )
-                self._student.zero_grad()  # of what was recorded by half
-                return self._descend(x, y, progress=progress, generator=generator)
-            self._tapes, self._progress = {**recorded, x.shape: tape}, progress
-        return tape.replay(x, y, generator)
+            self._tapes, self._progress = current, progress
+        return current.get(x.shape)
 
 
 def recordable(device: torch.device, team: Team, accumulate: int) -> bool:
