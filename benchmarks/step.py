@@ -80,6 +80,16 @@ class Task:
         return student.train(), teacher.eval()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """Where steps are timed, in turns of how many, and how many turns count."""
+
+    threads: int = 1
+    device: torch.device = CPU
+    turn: int = 1
+    repeats: int = 3
+
+
 def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -> Callable[[int], Tensor]:
     """A training step that gives its loss: of the ``reference``, or ours in the precision that ``name`` says.
 
@@ -116,11 +126,10 @@ def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -
     return step
 
 
-def work(
-    connection: Connection, task: Task, method: str, name: str, threads: int, device: torch.device, turn: int
-) -> None:
+def work(connection: Connection, task: Task, method: str, name: str, conditions: Conditions) -> None:
     """The process of a contestant: a turn of steps for every seed it is told, until it is told None."""
-    torch.set_num_threads(threads)
+    device, turn = conditions.device, conditions.turn
+    torch.set_num_threads(conditions.threads)
     if name != "reference":
         keep_freed_memory()
     before = peak_memory(device)
@@ -149,20 +158,12 @@ def working(*arguments: Any) -> Iterator[Connection]:
         process.kill()
 
 
-def compete(
-    task: Task,
-    method: str,
-    names: Sequence[str],
-    threads: int,
-    repeats: int,
-    device: torch.device = CPU,
-    turn: int = 1,
-) -> dict[str, Any]:
-    """Turns of ``turn`` steps, one that does not count and then ``repeats``; all that was measured, by contestant."""
+def compete(task: Task, method: str, names: Sequence[str], conditions: Conditions) -> dict[str, Any]:
+    """One turn that does not count and then those that do; all that was measured, by contestant."""
     taken: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     with ExitStack() as stack:
-        contestants = {name: stack.enter_context(working(task, method, name, threads, device, turn)) for name in names}
-        for seed in range(1 + repeats):
+        contestants = {name: stack.enter_context(working(task, method, name, conditions)) for name in names}
+        for seed in range(1 + conditions.repeats):
             for name, connection in contestants.items():
                 connection.send(seed)
                 taken[name].append(connection.recv())
@@ -233,28 +234,20 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def measure(
-    task: Task,
-    methods: Sequence[str],
-    names: Sequence[str],
-    threads: int,
-    repeats: int,
-    file: Path,
-    device: torch.device = CPU,
-    turn: int = 1,
-) -> None:
+def measure(task: Task, methods: Sequence[str], names: Sequence[str], conditions: Conditions, file: Path) -> None:
     """Measures what ``file`` does not hold yet and writes it there."""
     rows = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
-    torch.set_num_threads(threads)
+    torch.set_num_threads(conditions.threads)
+    device = conditions.device
     for method in methods:
-        key = {"task": asdict(task), "method": method, "threads": threads, "device": device.type}
+        key = {"task": asdict(task), "method": method, "threads": conditions.threads, "device": device.type}
         if any(key.items() <= row.items() for row in rows):
             continue
         check_losses(task, method, device)
         contestants = [name for name in names if name != "reference" or PUBLISHED[method].step is not None]
-        measured = compete(task, method, contestants, threads, repeats, device, turn)
+        measured = compete(task, method, contestants, conditions)
         counted = {"operations": operations(task, method), "peaks": peaks(device=device), "environment": environment()}
-        rows.append(key | counted | {"turn": turn, "measured": measured})
+        rows.append(key | counted | {"turn": conditions.turn, "measured": measured})
         write_json(file, {"rows": rows})
         print(table(rows[-1:]), flush=True)
 
@@ -282,7 +275,8 @@ def main() -> None:
     chosen = [choose_precision("auto", device) if name == "auto" else name for name in given.precision.split(",")]
     names = ["reference", *dict.fromkeys(chosen)]
     for threads in map(int, given.threads.split(",")):
-        measure(task, given.methods.split(","), names, threads, given.repeats, given.output, device, given.turn)
+        conditions = Conditions(threads=threads, device=device, turn=given.turn, repeats=given.repeats)
+        measure(task, given.methods.split(","), names, conditions, given.output)
     print(table(json.loads(given.output.read_text(encoding="utf-8"))["rows"]))
 
 

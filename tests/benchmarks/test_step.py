@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.machine import Clock, peak_memory, peaks
 from benchmarks.reference import PUBLISHED
-from benchmarks.step import Task, check_losses, compete, contestant, measure, operations, table
+from benchmarks.step import Conditions, Task, check_losses, compete, contestant, measure, operations, table
 from robustill.attacks import PGD, Linf
 from robustill.cost import cost
 from robustill.training.step import descend
@@ -82,7 +82,7 @@ def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     )
     file, names = tmp_path / "step.json", ["reference", "float32"]
     for methods in (["RSLAD"], ["RSLAD", "AdaAD w/o T_in + IGDM"]):
-        measure(TINY, methods, names, 1, 3, file)
+        measure(TINY, methods, names, Conditions(), file)
     assert [call[1:3] for call in calls] == [("RSLAD", names), ("AdaAD w/o T_in + IGDM", ["float32"])]
     rows = json.loads(file.read_text())["rows"]
     assert [row["method"] for row in rows] == ["RSLAD", "AdaAD w/o T_in + IGDM"]
@@ -93,7 +93,7 @@ def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 def test_contestants_take_turns_in_processes_of_their_own() -> None:
-    measured = compete(TINY, "RSLAD + IGDM", ["reference", "float32"], threads=1, repeats=2)
+    measured = compete(TINY, "RSLAD + IGDM", ["reference", "float32"], Conditions(repeats=2))
     for taken in measured.values():
         assert len(taken["seconds"]) == len(taken["wall"]) == 2 and min(taken["seconds"]) > 0 and taken["memory"] >= 0
     assert measured["reference"]["loss"] == pytest.approx(measured["float32"]["loss"], rel=1e-3)
