@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import torch
 from torch.nn import functional as F
 
+CPU = torch.device("cpu")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 Work = tuple[Callable[[], object], float]
@@ -18,9 +19,6 @@ Work = tuple[Callable[[], object], float]
 
 SIZES = {"cpu": (1536, (64, 256, 16)), "cuda": (8192, (512, 256, 32))}
 """By device: the side of large matrices; the batch, channels and side of a large convolution."""
-
-
-CPU = torch.device("cpu")
 
 
 class Clock:

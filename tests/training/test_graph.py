@@ -11,11 +11,10 @@ import torch
 from torch import Generator, nn
 
 from robustill.attacks import PGD, Linf
-from robustill.component import find
 from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
 from robustill.methods.trades import TRADES
-from robustill.objectives import IGDM, Line, Method, Objective, StudentCE
+from robustill.objectives import IGDM, Line, Method, Objective
 from robustill.prepare import prepare
 from robustill.team import ALONE, Team
 from robustill.training import AWP, EMA, SGD, Cosine, Epoch, State, fit
@@ -27,12 +26,10 @@ from robustill.types import Images, Labels, PerSample
 from tests.devices import on_gpu
 from tests.networks import conv_net, frozen_teacher, images, labels
 from tests.small import archive, assert_same, small_run
+from tests.training.attacking import METHODS
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 EPOCHS, STEPS = 3, 5
-METHODS = [
-    cls() if cls().inner is not None else cls(inner=StudentCE()) for cls in find("robustill.methods", Method).values()
-]
 
 
 class OnGPU:

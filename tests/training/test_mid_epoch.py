@@ -13,21 +13,18 @@ import torch
 from torch import nn
 
 from robustill.attacks import PGD, Linf
-from robustill.component import find
 from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
-from robustill.objectives import IGDM, Method, StudentCE
+from robustill.objectives import IGDM, Method
 from robustill.training import AWP, EMA, SGD, SWA, Cosine, Epoch, State, fit
 from robustill.training.checkpoint import read_state, save_state, states
 from robustill.training.fit import STRETCH
 from robustill.types import Images, Labels
 from tests.networks import conv_net, frozen_teacher, images, labels
 from tests.small import assert_same
+from tests.training.attacking import METHODS
 
 STEPS, EPOCHS = 3, 2
-METHODS = [
-    cls() if cls().inner is not None else cls(inner=StudentCE()) for cls in find("robustill.methods", Method).values()
-]
 WRAPPERS: list[dict[str, Any]] = [
     {},
     {"average": EMA(decay=0.9)},

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from robustill.attacks import PGD, Gaussian, Linf
-from robustill.component import find
 from robustill.data import generator
 from robustill.expression import parse
 from robustill.methods.iad2 import IAD2
@@ -20,7 +19,7 @@ from robustill.methods.natural import Natural
 from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
 from robustill.methods.trades import TRADES
-from robustill.objectives import IGDM, Method, StudentCE
+from robustill.objectives import IGDM, Method
 from robustill.prepare import prepare
 from robustill.progress import Bar, Watched
 from robustill.protocol import protocol
@@ -32,12 +31,10 @@ from robustill.training.step import descend
 from robustill.types import Images, Labels
 from tests.networks import conv_net, frozen_teacher, images, labels
 from tests.small import archive, assert_same, small_run, tensors
+from tests.training.attacking import METHODS
 
 ATTACK = PGD(budget=Linf(8 / 255), steps=2, step_size=4 / 255)
 BATCH, STEPS = 6, 3
-METHODS = [
-    cls() if cls().inner is not None else cls(inner=StudentCE()) for cls in find("robustill.methods", Method).values()
-]
 
 
 class Noise:
