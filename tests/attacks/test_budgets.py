@@ -251,6 +251,15 @@ def test_what_rounding_carries_out_of_the_ball_is_still_held(budget: Budget, dty
     assert not budget.holds(of_norm(budget, 1.0001, dtype)).any()
 
 
+def test_in_l1_the_roundings_of_all_pixels_add_up() -> None:
+    budget, shape = L1(0.5), (64, 3, 32, 32)
+    x = images(*shape)
+    there_and_back = (x + of_norm(budget, 1.0, x.dtype, shape)) - x
+    assert budget.norm(there_and_back).max() > budget.radius + 1e-6  # more than one pixel's
+    assert budget.holds(there_and_back).all()
+    assert not budget.holds(of_norm(budget, 1.001, x.dtype, shape)).any()
+
+
 @every_budget
 @every_dtype
 def test_noise_lies_in_the_ball_and_depends_on_the_generator_alone(budget: Budget, dtype: torch.dtype) -> None:

@@ -14,6 +14,9 @@ from robustill.types import Images, PerSample
 TOLERANCE = 1e-6
 """By how much, relatively, rounding may carry a perturbation over its radius."""
 
+ROUNDING = 2.0**-24
+"""By how much it may carry a pixel, when a perturbation is added to an image in float32 and taken out again."""
+
 
 class Budget(Component, ABC, kw_only=False):
     """The ball ``norm(delta) <= radius``, in pixels of [0, 1]."""
@@ -65,8 +68,9 @@ class Budget(Component, ABC, kw_only=False):
             )
 
     def holds(self, delta: Images) -> Bool[Tensor, " batch"]:
-        """Which perturbations are in the ball, up to what rounding may carry one out of it."""
-        allowed: Bool[Tensor, " batch"] = self.norm(delta) <= self.radius * (1 + TOLERANCE) + 1e-7
+        """Which perturbations are in the ball, up to what rounding may carry one out of it, pixel by pixel."""
+        slack = self.radius * TOLERANCE + self.norm(torch.full_like(delta[:1], ROUNDING))
+        allowed: Bool[Tensor, " batch"] = self.norm(delta) <= self.radius + slack
         return allowed
 
 
