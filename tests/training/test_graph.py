@@ -19,6 +19,7 @@ from robustill.prepare import prepare
 from robustill.team import ALONE, Team
 from robustill.training import AWP, EMA, SGD, Cosine, Epoch, State, fit
 from robustill.training.checkpoint import read_state, save_state
+from robustill.training.compilation import compile_networks
 from robustill.training.fit import STRETCH
 from robustill.training.graph import Recorded, recordable
 from robustill.training.step import Descent
@@ -49,11 +50,13 @@ def _repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
 
 
-def epochs_of(method: Method, *, dropout: float = 0.0, **choices: Any) -> Iterator[Epoch]:
+def epochs_of(method: Method, *, dropout: float = 0.0, compiled: bool = False, **choices: Any) -> Iterator[Epoch]:
     student = conv_net()
     if dropout:
         student.body.append(nn.Dropout(dropout))
     teacher, natural = (frozen_teacher(conv_net(seed=seed, scale=5)).to(CUDA) for seed in (1, 2))
+    if compiled:
+        assert not compile_networks([student, teacher], CUDA)
     attack = PGD(budget=Linf(8 / 255), steps=2, step_size=4 / 255)
     options: dict[str, Any] = {"schedule": Cosine(), "optimizer": SGD(lr=0.02), "natural_teacher": natural} | choices
     return fit(student.to(CUDA), teacher, OnGPU(), method=method, attack=attack, epochs=EPOCHS, **options)
@@ -109,6 +112,12 @@ class TestOnAGPU:
         *_, other = epochs_of(method, cuda_graphs=False)
         assert_same(last.state.state_dict(), other.state.state_dict())
         assert_recorded_like(PGDAT())  # what failed has left nothing behind
+
+    @pytest.mark.slow
+    def test_networks_that_are_compiled(self) -> None:
+        *_, plain = epochs_of(TRADES() + IGDM(alpha=10))
+        *_, compiled = epochs_of(TRADES() + IGDM(alpha=10), compiled=True)
+        assert compiled.loss == pytest.approx(plain.loss, rel=0.01)
 
     def test_steps_that_are_not_finite_are_skipped_as_ever(self) -> None:
         method = PGDAT() + Breaking()
@@ -182,8 +191,9 @@ def test_there_is_a_record_for_each_size_and_none_of_another_epoch(monkeypatch: 
         recorded(images(size, 3, 4, 4), labels(size, 10), progress=progress, generator=Generator())
         for size, progress in asked
     ]
-    assert [(one.images, float(one.loss)) for one in found] == [(0, 0.0), *asked[1:]]  # the first is made as it is
-    assert [tape.of for tape in made] == [(6, 0.5), (4, 0.5), (6, 1.0), (4, 1.0)]
+    as_it_is = (0, 0.0)  # the first of each size
+    assert [(one.images, float(one.loss)) for one in found] == [as_it_is, *asked[1:3], as_it_is, *asked[4:]]
+    assert [tape.of for tape in made] == [(6, 0.5), (6, 1.0), (4, 1.0)]
     assert made[0].before is None and None not in [tape.before for tape in made[1:]]  # one memory for all
 
 

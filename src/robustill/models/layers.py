@@ -81,10 +81,8 @@ class Float32Linear(nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         dtype = at_least_float32(self.weight.dtype)
         bias = None if self.bias is None else self.bias.to(dtype)
-        device = input.device.type
-        # Devices without autocast (meta, for one) refuse the context as well.
-        autocast = torch.amp.is_autocast_available(device)
-        with torch.autocast(device, enabled=False) if autocast else nullcontext():
+        # The meta device has no autocast and refuses the context.
+        with nullcontext() if input.is_meta else torch.autocast(input.device.type, enabled=False):
             return F.linear(input.to(dtype), self.weight.to(dtype), bias)
 
     @classmethod

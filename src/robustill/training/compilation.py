@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import torch
@@ -24,6 +25,8 @@ def compile_networks(networks: Iterable[nn.Module], device: torch.device) -> str
         torch.compile(lambda x: (2 * x).relu().sum())(torch.ones(8, device=device))
     except Exception as error:  # a missing compiler, a wrong one, missing headers: each has an error of its own
         return f"not compiled: PyTorch's compiler does not work here ({type(error).__name__}: {first_line(error)})"
+    # Training on a GPU multiplies in bfloat16, or in what PyTorch has by itself: no reason to recommend TF32.
+    warnings.filterwarnings("ignore", "TensorFloat32 tensor cores", UserWarning)
     for network in networks:
         network.compile()
     return ""

@@ -22,7 +22,7 @@ Descend = Callable[..., Descent]
 
 
 class Recorded:
-    """A descent that is recorded when it is made the second time, and again for other sizes or another progress.
+    """A descent that is recorded when images of a shape come the second time, and again for another progress.
 
     What it finds lies in tensors that the next descent writes over, and the generator it is given stays where it is. A
     descent that waits for the GPU cannot be recorded: it is made as it is, and a warning says so.
@@ -36,11 +36,12 @@ class Recorded:
         self._descend, self._student = descend, student
         self._progress = -1.0
         self._tapes: dict[torch.Size, _Tape] = {}
-        self._begun = self._refused = False
+        self._met: set[torch.Size] = set()
+        self._refused = False
 
     def __call__(self, x: Images, y: Labels, *, progress: float, generator: Generator) -> Descent:
-        tape = self._tape(x, y, progress) if self._begun else None
-        self._begun = True  # at the first descent libraries load kernels and choose algorithms, which is not recorded
+        tape = self._tape(x, y, progress) if x.shape in self._met else None
+        self._met.add(x.shape)  # the first time libraries choose algorithms and networks compile: not to be recorded
         return tape.replay(x, y, generator) if tape else self._descend(x, y, progress=progress, generator=generator)
 
     def _tape(self, x: Images, y: Labels, progress: float) -> _Tape | None:
