@@ -45,7 +45,7 @@ from robustill.models import Classifier, create_model
 from robustill.team import ALONE
 from robustill.training import SGD, choose_precision
 from robustill.training.allocation import keep_freed_memory
-from robustill.training.compilation import compile_networks
+from robustill.training.compilation import Compiled
 from robustill.training.graph import Recorded, recordable
 from robustill.training.step import descend
 
@@ -105,11 +105,11 @@ def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -
     if name != "reference":
         for network in (student, teacher.requires_grad_(False)):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in the docs, not in the stubs
-        if "compiled" in how and (problem := compile_networks([student, teacher], device)):
-            raise RuntimeError(problem)
     optimizer = SGD().build(student.parameters())
     options: dict[str, Any] = {"method": published.method, "attack": attack, "precision": precision}
     ours: Any = partial(descend, student, teacher, **options)
+    if "compiled" in how:
+        ours = Compiled(ours, [student, teacher])
     if "eager" not in how and recordable(device, ALONE, 1):
         ours = Recorded(ours, student)
 

@@ -24,7 +24,7 @@ from robustill.team import Team, here
 from robustill.torchrun import local_size
 from robustill.training import choose_precision
 from robustill.training.allocation import keep_freed_memory
-from robustill.training.compilation import compile_networks
+from robustill.training.compilation import compiler_problem
 from robustill.training.graph import recordable
 from robustill.training.threads import choose_threads
 from robustill.types import Images
@@ -80,14 +80,9 @@ def prepare(run: Run) -> Setting:
     if (budget := budget_of(run.attack)) is not None:
         budget.require_room(setting.image)
     if run.compile:
-        setting = _compiled(setting)
+        problem = compiler_problem(device)
+        setting = replace(setting, run=replace(run, compile=not problem), uncompiled=problem)
     return replace(setting, remembered=_remembered(setting)) if run.remember_teacher else setting
-
-
-def _compiled(setting: Setting) -> Setting:
-    networks = (setting.student, setting.teacher, setting.natural_teacher)
-    problem = compile_networks([network for network in networks if network is not None], setting.device)
-    return replace(setting, run=replace(setting.run, compile=not problem), uncompiled=problem)
 
 
 def _remembered(setting: Setting) -> tuple[Remembered | None, Remembered | None]:

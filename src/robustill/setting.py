@@ -96,6 +96,7 @@ class Setting:
             "clip": run.clip,
             "skip_nonfinite": run.skip_nonfinite,
             "precision": run.precision,
+            "compile": run.compile,
             "cuda_graphs": run.cuda_graphs,
             "seed": run.seed,
             "accumulate": run.accumulate,

@@ -19,7 +19,6 @@ from robustill.prepare import prepare
 from robustill.team import ALONE, Team
 from robustill.training import AWP, EMA, SGD, Cosine, Epoch, State, fit
 from robustill.training.checkpoint import read_state, save_state
-from robustill.training.compilation import compile_networks
 from robustill.training.fit import STRETCH
 from robustill.training.graph import Recorded, recordable
 from robustill.training.step import Descent
@@ -50,13 +49,11 @@ def _repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
 
 
-def epochs_of(method: Method, *, dropout: float = 0.0, compiled: bool = False, **choices: Any) -> Iterator[Epoch]:
+def epochs_of(method: Method, *, dropout: float = 0.0, **choices: Any) -> Iterator[Epoch]:
     student = conv_net()
     if dropout:
         student.body.append(nn.Dropout(dropout))
     teacher, natural = (frozen_teacher(conv_net(seed=seed, scale=5)).to(CUDA) for seed in (1, 2))
-    if compiled:
-        assert not compile_networks([student, teacher], CUDA)
     attack = PGD(budget=Linf(8 / 255), steps=2, step_size=4 / 255)
     options: dict[str, Any] = {"schedule": Cosine(), "optimizer": SGD(lr=0.02), "natural_teacher": natural} | choices
     return fit(student.to(CUDA), teacher, OnGPU(), method=method, attack=attack, epochs=EPOCHS, **options)
@@ -114,9 +111,10 @@ class TestOnAGPU:
         assert_recorded_like(PGDAT())  # what failed has left nothing behind
 
     @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's compiler about itself
     def test_networks_that_are_compiled(self) -> None:
         *_, plain = epochs_of(TRADES() + IGDM(alpha=10))
-        *_, compiled = epochs_of(TRADES() + IGDM(alpha=10), compiled=True)
+        *_, compiled = epochs_of(TRADES() + IGDM(alpha=10), compile=True)
         assert compiled.loss == pytest.approx(plain.loss, rel=0.01)
 
     def test_steps_that_are_not_finite_are_skipped_as_ever(self) -> None:

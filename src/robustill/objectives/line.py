@@ -204,6 +204,17 @@ class Line:
             line._aside._main = line
         return line
 
+    def settled(self) -> Line:
+        """The same line with all that was found on it as constants: the graphs of a step that is done are let go."""
+        line = copy(self)
+        line.student_logits = {c: logits.detach() for c, logits in self.student_logits.items()}
+        line.student_gradients = {key: gradient.detach() for key, gradient in self.student_gradients.items()}
+        line._inputs = {c: image.detach() for c, image in self._inputs.items()}
+        if self._aside is not None:
+            line._aside = self._aside.settled()
+            line._aside._main = line
+        return line
+
     def asked(self) -> Points:
         """What has been asked so far."""
         return Points(

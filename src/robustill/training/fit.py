@@ -15,12 +15,13 @@ from robustill.objectives.base import Method
 from robustill.team import ALONE, Team
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
+from robustill.training.compilation import Compiled
 from robustill.training.distributed import Outer, joined, refresh
 from robustill.training.graph import Recorded, recordable
 from robustill.training.optimizers import SGD
 from robustill.training.schedules import OneCycle, Schedule
 from robustill.training.state import State
-from robustill.training.step import descend
+from robustill.training.step import Descent, descend
 from robustill.training.update import EpochSource, Update, walk
 
 STRETCH = {"cpu": 1, "cuda": 20}
@@ -66,6 +67,7 @@ def fit(
     label_smoothing: float = 0.0,
     clip: float | None = None,
     precision: Literal["float32", "bfloat16"] = "float32",
+    compile: bool = False,
     cuda_graphs: bool = True,
     seed: int = 0,
     skip_nonfinite: int = 0,
@@ -90,6 +92,7 @@ def fit(
         label_smoothing: in [0, 1): the share of the labels' weight that is spread over all classes in the loss.
         clip: the largest norm of the gradient of all parameters together; a longer one is shortened. None: no limit.
         precision: of the networks' passes (autocast).
+        compile: whether the networks are compiled within steps (``torch.compile``), up to rounding the same.
         cuda_graphs: whether steps are recorded and played again, which makes them faster and changes no number; where
             they are ``recordable`` and nothing in a step waits for the GPU.
         seed: of the attack's noise; the batches have their own.
@@ -110,7 +113,7 @@ def fit(
     state = State(student, chosen.build(student.parameters()), average.build(student) if average else None)
     if resume is not None:
         state.load_state_dict(resume)
-    descent = partial(
+    descent: Callable[..., Descent] = partial(
         descend,
         student,
         teacher,
@@ -124,6 +127,8 @@ def fit(
         team=team,
         outer=joined(Outer(student, method), team),
     )
+    if compile:
+        descent = Compiled(descent, [network for network in (student, teacher, natural_teacher) if network is not None])
     device = next(student.parameters()).device
     update = Update(
         state,

@@ -25,7 +25,7 @@ class Descent(NamedTuple):
 
     Attributes:
         loss: the mean over the images of the whole batch.
-        lines: on which it was taken: a line for each of this process's parts of the batch.
+        lines: on which it was taken: a line for each of this process's parts of the batch, of constants now.
         images: how many the batch has.
     """
 
@@ -102,4 +102,4 @@ def descend(
     total = torch.stack(losses).sum()
     team.add_up([total])
     agree(student, team, sum(shares))
-    return Descent(total, tuple(lines), images)
+    return Descent(total, tuple(line.settled() for line in lines), images)
