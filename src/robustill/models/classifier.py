@@ -9,7 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from robustill.models.layers import Float32Linear, Normalize, at_least_float32, require_constants
+from robustill.models.layers import Float32Linear, Normalize, require_constants
+from robustill.precision import at_least_float32
 from robustill.types import Images, Logits
 
 
@@ -126,7 +127,7 @@ class Adapter(Classifier):
                 f"A network should return its logits as one tensor; {type(self.net).__name__} returned a "
                 f"{type(logits).__name__}."
             )
-        return logits.to(at_least_float32(logits.dtype))
+        return at_least_float32(logits)
 
 
 def _with_float32_logits(net: nn.Module) -> nn.Module:

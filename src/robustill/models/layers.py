@@ -62,14 +62,14 @@ def _per_channel(values: Sequence[float] | None) -> Tensor | None:
     return None if values is None else torch.tensor(values, dtype=torch.float32).view(-1, 1, 1)
 
 
-def at_least_float32(dtype: torch.dtype) -> torch.dtype:
+def float32_or_wider(dtype: torch.dtype) -> torch.dtype:
     """float32 for the half precisions, and the type itself for float32 and float64."""
     return torch.promote_types(dtype, torch.float32)
 
 
 def global_average(x: Tensor) -> Tensor:
     """The mean of each channel over all positions, ``[batch, channels]``, in float32 even under bfloat16 autocast."""
-    return x.mean(dim=(2, 3), dtype=at_least_float32(x.dtype))
+    return x.mean(dim=(2, 3), dtype=float32_or_wider(x.dtype))
 
 
 class Float32Linear(nn.Linear):
@@ -79,7 +79,7 @@ class Float32Linear(nn.Linear):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        dtype = at_least_float32(self.weight.dtype)
+        dtype = float32_or_wider(self.weight.dtype)
         bias = None if self.bias is None else self.bias.to(dtype)
         # The meta device has no autocast and refuses the context.
         with nullcontext() if input.is_meta else torch.autocast(input.device.type, enabled=False):

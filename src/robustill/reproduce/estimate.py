@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from statistics import median
 
 import torch
@@ -28,8 +29,10 @@ from robustill.reproduce.measuring import BUDGET
 from robustill.reproduce.subjects import Measuring, Subject
 from robustill.reproduce.work import Work
 from robustill.results import RunDirectory
+from robustill.team import ALONE
 from robustill.training import choose_precision
-from robustill.training.step import descend
+from robustill.training.graph import Recorded, recordable
+from robustill.training.step import Descend, descend
 from robustill.yardstick import INNER_STEPS, inner_attack
 
 STANDS = 0.5
@@ -152,9 +155,10 @@ def _speed(name: str, works: Sequence[Work]) -> tuple[float, float, str]:
 
 
 def step_seconds(subject: Subject) -> float:
-    """Seconds of a forward of one image, from the second of two training steps on noise, on this machine.
+    """Seconds of a forward of one image, from a training step on noise, on this machine.
 
-    On one CPU thread it is that thread's own time, whatever else the machine does meanwhile.
+    The first step allocates and does not count, nor the one that is recorded as a CUDA graph. On one CPU thread it is
+    that thread's own time, whatever else the machine does meanwhile.
     """
     run, images = subject.run, frame(subject.images)
     assert run is not None
@@ -169,14 +173,16 @@ def step_seconds(subject: Subject) -> float:
     student = student.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as in training
     before = torch.get_num_threads()
     clock = time.thread_time if device.type == "cpu" and run.threads == 1 else time.perf_counter
+    step: Descend = partial(descend, student, None, method=PGDAT(), attack=run.attack, precision=precision)
+    recorded = run.cuda_graphs and recordable(device, ALONE, run.accumulate)
+    if recorded:
+        step = Recorded(step, student)
     torch.set_num_threads(run.threads or before)
     try:
-        for _ in range(2):  # the first one allocates
+        for _ in range(3 if recorded else 2):
+            student.zero_grad()
             began = clock()
-            descend(
-                student, None, x, y, method=PGDAT(), attack=run.attack, precision=precision,
-                generator=generator(0, "estimate", device=device),
-            )  # fmt: skip
+            step(x, y, progress=1.0, generator=generator(0, "estimate", device=device))
             if device.type == "cuda":
                 torch.cuda.synchronize()
     finally:

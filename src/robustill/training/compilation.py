@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
-from robustill.training.step import Descent
+from robustill.training.step import Descend, Descent
 from robustill.wording import first_line
 
 WAYS = 64
@@ -28,7 +28,7 @@ class Compiled:
         networks: whose forwards it calls.
     """
 
-    def __init__(self, descend: Callable[..., Descent], networks: Iterable[nn.Module]) -> None:
+    def __init__(self, descend: Descend, networks: Iterable[nn.Module]) -> None:
         self._descend = descend
         self._compiled = [(network, torch.compile(network.forward, dynamic=False)) for network in networks]
         torch._dynamo.config.recompile_limit = max(WAYS, torch._dynamo.config.recompile_limit)

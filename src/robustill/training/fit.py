@@ -21,7 +21,7 @@ from robustill.training.graph import Recorded, recordable
 from robustill.training.optimizers import SGD
 from robustill.training.schedules import OneCycle, Schedule
 from robustill.training.state import State
-from robustill.training.step import Descent, descend
+from robustill.training.step import Descend, descend
 from robustill.training.update import EpochSource, Update, walk
 
 STRETCH = {"cpu": 1, "cuda": 20}
@@ -113,7 +113,7 @@ def fit(
     state = State(student, chosen.build(student.parameters()), average.build(student) if average else None)
     if resume is not None:
         state.load_state_dict(resume)
-    descent: Callable[..., Descent] = partial(
+    descent: Descend = partial(
         descend,
         student,
         teacher,

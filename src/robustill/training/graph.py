@@ -7,18 +7,14 @@ The kernels, their order and the numbers they draw are those of a step that is n
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 
 import torch
 from torch import Generator, nn
 
 from robustill.team import Team
-from robustill.training.step import Descent
+from robustill.training.step import Descend, Descent
 from robustill.types import Images, Labels
 from robustill.wording import first_line
-
-Descend = Callable[..., Descent]
-"""From images, labels, progress and generator to a descent, whose gradient is then in the student's empty ``.grad``."""
 
 
 class Recorded:

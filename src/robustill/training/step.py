@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Literal, NamedTuple
@@ -32,6 +32,10 @@ class Descent(NamedTuple):
     loss: Scalar
     lines: tuple[Line, ...]
     images: int
+
+
+Descend = Callable[..., Descent]
+"""From images, labels, progress and generator to a descent, whose gradient is then in the student's empty ``.grad``."""
 
 
 def descend(

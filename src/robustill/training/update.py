@@ -17,7 +17,7 @@ from robustill.team import Team
 from robustill.training.averages import Average
 from robustill.training.failure import NonFinite, batch_of, is_finite, not_finite
 from robustill.training.state import State
-from robustill.training.step import Descent
+from robustill.training.step import Descend, Descent
 from robustill.types import Images, Labels
 
 
@@ -47,7 +47,7 @@ class Update:
     """
 
     state: State
-    descend: Callable[..., Descent]
+    descend: Descend
     rate: Callable[[float], float]
     method: Method
     average: Average | None
