@@ -20,9 +20,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.machine import PRECISIONS, peaks
 from benchmarks.step import RESULTS, Task, contestant, operations
+from robustill.allocation import keep_freed_memory
 from robustill.environment import environment
 from robustill.files import write_json
-from robustill.training.allocation import keep_freed_memory
 
 KINDS = {
     "convolutions": ("mkldnn_convolution", "cudnn_convolution", "convolution_backward", "_convolution"),

@@ -19,9 +19,9 @@ import torch
 
 from benchmarks.machine import Clock
 from benchmarks.step import Task, contestant, operations
+from robustill.allocation import keep_freed_memory
 from robustill.environment import environment
 from robustill.files import write_json
-from robustill.training.allocation import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results" / "step" / "scaling.json"
 METHOD = "RSLAD + IGDM"

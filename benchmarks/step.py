@@ -37,6 +37,7 @@ from torch import Generator, Tensor
 
 from benchmarks.machine import CPU, Clock, peak_memory, peaks
 from benchmarks.reference import CLASSES, PUBLISHED
+from robustill.allocation import keep_freed_memory
 from robustill.attacks import PGD, Linf
 from robustill.cost import cost, forward_macs
 from robustill.environment import environment
@@ -44,7 +45,6 @@ from robustill.files import write_json
 from robustill.models import Classifier, create_model
 from robustill.team import ALONE
 from robustill.training import SGD, choose_precision
-from robustill.training.allocation import keep_freed_memory
 from robustill.training.compilation import Compiled
 from robustill.training.graph import Recorded, recordable
 from robustill.training.step import descend

@@ -9,6 +9,7 @@ from itertools import chain
 import torch
 from torch import nn
 
+from robustill.allocation import keep_freed_memory
 from robustill.data import Batches, Dataset, Extra, hold_out, load, load_extra, place
 from robustill.data.batches import Share, in_order
 from robustill.data.split import Split
@@ -23,7 +24,6 @@ from robustill.teachers import check_fits, load_teacher
 from robustill.team import Team, here
 from robustill.torchrun import local_size
 from robustill.training import choose_precision
-from robustill.training.allocation import keep_freed_memory
 from robustill.training.compilation import compiler_problem
 from robustill.training.graph import recordable
 from robustill.training.threads import choose_threads

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from torch import Generator, nn
 
+from robustill.allocation import keep_freed_memory
 from robustill.data.batches import in_order
 from robustill.data.seeds import generator
 from robustill.data.split import Split
@@ -79,6 +80,7 @@ def measure_batches(
         The arrays of all images measured, in their order; nothing where the shard holds no batch.
     """
     device = next(model.parameters()).device
+    keep_freed_memory()
     page = None if ledger is None else ledger.page(model, measurement, seed)
     parts: list[Part] = []
     for step, (x, y) in enumerate(in_order(split.to(device), batch_size)):
