@@ -12,7 +12,7 @@ def keep_freed_memory() -> bool:
 
     The GNU allocator gives every block of 32 MiB or more back to the system as soon as it is freed, and the system
     fills it with zeros, page by page, before it is given out again. The feature maps of a batch of 128 are of that
-    size, so passes in float32 spend a quarter of their time on it. A GPU's allocator keeps its memory anyway.
+    size, so a training step in float32 spends a quarter of its time on it. A GPU's allocator keeps its memory anyway.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from robustill.protocol import protocol
 from robustill.training import fit
 from robustill.training.compilation import Compiled
 from robustill.training.step import Descent
-from robustill.types import Images, Labels
-from tests.networks import conv_net, frozen_teacher, images, labels
+from tests.networks import conv_net, frozen_teacher, images
 from tests.small import archive, small_run
+from tests.training.noise import Noise
 
 
 @pytest.fixture
@@ -38,25 +38,12 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
-class Data:
-    """An epoch of random images, of which the last batch is smaller."""
-
-    sizes = (16, 16, 8)
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
-        for step, size in enumerate(self.sizes):
-            yield images(size, 3, 8, 8, seed=100 * number + step), labels(size, 10, seed=step)
-
-
 def test_compiled_networks_learn_the_same_and_answer_as_they_are_elsewhere(graphs: list[int]) -> None:
     attack, method = PGD(budget=Linf(8 / 255), step_size=4 / 255, steps=2), RSLAD() + IGDM(alpha=10)
-    losses = []
+    batches, losses = Noise(sizes=(16, 16, 8), side=8), []
     for compiled in (False, True):
         student, teacher = conv_net(), frozen_teacher(conv_net(seed=1))
-        for epoch in fit(student, teacher, Data(), method=method, attack=attack, epochs=2, compile=compiled):
+        for epoch in fit(student, teacher, batches, method=method, attack=attack, epochs=2, compile=compiled):
             losses.append(epoch.loss)
             made = len(graphs)
             student(images(5, 3, 8, 8)), teacher(images(5, 3, 8, 8))
@@ -65,6 +52,13 @@ def test_compiled_networks_learn_the_same_and_answer_as_they_are_elsewhere(graph
     assert losses[2:] == pytest.approx(losses[:2], rel=1e-4)
     # each once: the student in the attack and in the outer step; the teacher of x, and of x + δ and x - δ together
     assert sorted(graphs) == sorted([16, 8, 16, 8, 16, 8, 32])
+
+
+@pytest.mark.usefixtures("graphs")
+def test_a_run_has_its_networks_compiled_and_says_so(tmp_path: Path) -> None:
+    setting = prepare(small_run(archive(tmp_path / "data.npz"), compile=True))
+    assert setting.run.compile and setting.fit_options["compile"]
+    assert dict(protocol(setting))["precision"].endswith("; networks compiled")
 
 
 def test_without_a_compiler_the_run_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,21 +27,11 @@ from tests.devices import on_gpu
 from tests.networks import conv_net, frozen_teacher, images, labels
 from tests.small import archive, assert_same, small_run
 from tests.training.attacking import METHODS
+from tests.training.noise import Noise
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 EPOCHS, STEPS = 3, 5
-
-
-class OnGPU:
-    """An epoch of random images on the GPU, of which the last batch is smaller."""
-
-    def __len__(self) -> int:
-        return STEPS
-
-    def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
-        for step in range(STEPS):
-            seed, batch = 100 * number + step, 8 if step == STEPS - 1 else 16
-            yield images(batch, 3, 8, 8, seed=seed).to(CUDA), labels(batch, 10, seed=seed).to(CUDA)
+BATCHES = Noise(sizes=(16,) * (STEPS - 1) + (8,), side=8, device="cuda")
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +46,7 @@ def epochs_of(method: Method, *, dropout: float = 0.0, **choices: Any) -> Iterat
     teacher, natural = (frozen_teacher(conv_net(seed=seed, scale=5)).to(CUDA) for seed in (1, 2))
     attack = PGD(budget=Linf(8 / 255), steps=2, step_size=4 / 255)
     options: dict[str, Any] = {"schedule": Cosine(), "optimizer": SGD(lr=0.02), "natural_teacher": natural} | choices
-    return fit(student.to(CUDA), teacher, OnGPU(), method=method, attack=attack, epochs=EPOCHS, **options)
+    return fit(student.to(CUDA), teacher, BATCHES, method=method, attack=attack, epochs=EPOCHS, **options)
 
 
 def assert_recorded_like(method: Method, **choices: Any) -> None:

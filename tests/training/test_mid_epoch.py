@@ -19,10 +19,10 @@ from robustill.objectives import IGDM, Method
 from robustill.training import AWP, EMA, SGD, SWA, Cosine, Epoch, State, fit
 from robustill.training.checkpoint import read_state, save_state, states
 from robustill.training.fit import STRETCH
-from robustill.types import Images, Labels
-from tests.networks import conv_net, frozen_teacher, images, labels
+from tests.networks import conv_net, frozen_teacher
 from tests.small import assert_same
 from tests.training.attacking import METHODS
+from tests.training.noise import Noise
 
 STEPS, EPOCHS = 3, 2
 WRAPPERS: list[dict[str, Any]] = [
@@ -35,24 +35,15 @@ WRAPPERS: list[dict[str, Any]] = [
 ]
 
 
-class Noise:
-    """An epoch of random images, other ones in each, of which the last batch is smaller."""
-
-    def __init__(self, batches: int = STEPS) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return STEPS
-
-    def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
-        for step in range(self.batches):
-            seed, batch = 100 * number + step, 4 if step == STEPS - 1 else 6
-            yield images(batch, 3, 6, 6, seed=seed), labels(batch, 10, seed=seed)
-
-
 def epochs_of(method: Method, **choices: Any) -> Iterator[Epoch]:
     teacher, natural = (frozen_teacher(conv_net(seed=seed, scale=5)) for seed in (1, 2))
-    choices = {"schedule": Cosine(), "optimizer": SGD(lr=0.02), "epochs": EPOCHS, "data": Noise(), **choices}
+    choices = {
+        "schedule": Cosine(),
+        "optimizer": SGD(lr=0.02),
+        "epochs": EPOCHS,
+        "data": Noise(sizes=(6, 6, 4)),
+        **choices,
+    }
     attack = PGD(budget=Linf(8 / 255), steps=2, step_size=4 / 255)
     data = choices.pop("data")
     return fit(conv_net(), teacher, data, method=method, attack=attack, natural_teacher=natural, **choices)
@@ -138,8 +129,12 @@ def test_the_last_two_states_may_be_of_one_epoch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("batches", "found"), [(STEPS - 1, "fewer"), (STEPS + 1, "more")])
 def test_an_epoch_has_the_steps_that_its_length_says(batches: int, found: str) -> None:
+    class OfAnotherLength(Noise):
+        def __len__(self) -> int:
+            return STEPS
+
     with pytest.raises(ValueError, match=f"An epoch must have as many batches as its length says.* Found: {found}"):
-        next(epochs_of(PGDAT(), data=Noise(batches)))
+        next(epochs_of(PGDAT(), data=OfAnotherLength(sizes=(6,) * batches)))
 
 
 def test_the_modules_of_a_resumed_student_are_in_train_mode() -> None:

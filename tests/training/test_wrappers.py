@@ -28,25 +28,14 @@ from robustill.train import read_run, resume, train
 from robustill.training import AWP, EMA, SGD, SWA, Average, Cosine, Epoch, fit
 from robustill.training.checkpoint import save_state, states
 from robustill.training.step import descend
-from robustill.types import Images, Labels
 from tests.networks import conv_net, frozen_teacher, images, labels
 from tests.small import archive, assert_same, small_run, tensors
 from tests.training.attacking import METHODS
+from tests.training.noise import Noise
 
 ATTACK = PGD(budget=Linf(8 / 255), steps=2, step_size=4 / 255)
 BATCH, STEPS = 6, 3
-
-
-class Noise:
-    """An epoch of random images; other ones in each."""
-
-    def __len__(self) -> int:
-        return STEPS
-
-    def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
-        for step in range(STEPS):
-            seed = 100 * number + step
-            yield images(BATCH, 3, 6, 6, seed=seed), labels(BATCH, 10, seed=seed)
+BATCHES = Noise(sizes=(BATCH,) * STEPS)
 
 
 def teachers() -> tuple[nn.Module, nn.Module]:
@@ -60,7 +49,7 @@ def epochs_of(method: Method, student: nn.Module, epochs: int = 4, **choices: An
     return fit(
         student,
         teacher,
-        Noise(),
+        BATCHES,
         method=method,
         attack=ATTACK,
         epochs=epochs,
@@ -210,7 +199,7 @@ def test_swas_batch_norm_has_the_statistics_of_the_epochs_clean_images() -> None
     epoch = list(epochs_of(PGDAT(), conv_net(), average=SWA(begin=0.0)))[-1]
     network = copy.deepcopy(epoch.model)
     first = network.get_submodule("body.0")
-    expected = torch.stack([first(x).mean(dim=(0, 2, 3)) for x, _ in Noise().epoch(4)]).mean(0)
+    expected = torch.stack([first(x).mean(dim=(0, 2, 3)) for x, _ in BATCHES.epoch(4)]).mean(0)
     torch.testing.assert_close(network.get_submodule("body.1").running_mean, expected.detach())
     assert network.get_submodule("body.1").momentum == 0.1
     assert not torch.allclose(epoch.state.student.get_buffer("body.1.running_mean"), expected)
@@ -254,19 +243,12 @@ def test_a_gradient_that_is_too_long_is_shortened(clip: float) -> None:
     before = [p.clone() for p in student.parameters()]
     optimizer = SGD(lr=1.0, momentum=0.0, weight_decay=0.0)
 
-    class One(Noise):
-        def __len__(self) -> int:
-            return 1
-
-        def epoch(self, number: int) -> Iterator[tuple[Images, Labels]]:
-            yield images(BATCH, 3, 6, 6), labels(BATCH, 10)
-
     for network, limit in ((student, clip), (plain, None)):
         list(
             fit(
                 network,
                 None,
-                One(),
+                Noise(sizes=(BATCH,)),
                 method=PGDAT(),
                 attack=ATTACK,
                 epochs=1,
@@ -398,7 +380,7 @@ def test_a_second_pass_over_an_epoch_does_not_advance_the_bar() -> None:
             self.done += amount
 
     bar = Recording()
-    watched = Watched(Noise(), bar, 2.0)
+    watched = Watched(BATCHES, bar, 2.0)
     for number in (1, 1, 2, 2):
         list(watched.epoch(number))
     assert bar.done == 2 * STEPS * 2.0
