@@ -197,21 +197,23 @@ class Line:
 
     def renewed(self) -> Line:
         """The same line before the student was asked, for a student whose weights are about to change (AWP)."""
-        line = copy(self)
+        line = self._copied(Line.renewed)
         line.student_logits, line.student_gradients, line._inputs = {}, {}, {}
-        if self._aside is not None:
-            line._aside = self._aside.renewed()
-            line._aside._main = line
         return line
 
     def settled(self) -> Line:
         """The same line with all that was found on it as constants: the graphs of a step that is done are let go."""
-        line = copy(self)
+        line = self._copied(Line.settled)
         line.student_logits = {c: logits.detach() for c, logits in self.student_logits.items()}
         line.student_gradients = {key: gradient.detach() for key, gradient in self.student_gradients.items()}
         line._inputs = {c: image.detach() for c, image in self._inputs.items()}
+        return line
+
+    def _copied(self, change: Callable[[Line], Line]) -> Line:
+        """A copy, whose line aside is changed."""
+        line = copy(self)
         if self._aside is not None:
-            line._aside = self._aside.settled()
+            line._aside = change(self._aside)
             line._aside._main = line
         return line
 
