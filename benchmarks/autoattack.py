@@ -1,14 +1,14 @@
 """AutoAttack of this library beside pyautoattack: the same network and images, one thread, verdict by verdict.
 
     python -m benchmarks.autoattack --quick                    # seconds, to see it work
-    python -m benchmarks.autoattack --images 64 --repeats 3
+    python -m benchmarks.autoattack --model run:runs/cifar10-teacher --data folder:cifar10 --images 1000 --repeats 3
     python -m benchmarks.autoattack --model run:runs/cifar10-teacher --data folder:cifar10 --widen 4 --images 8
 
-The two work in turns, batch by batch, in one process. Ours draws the noise that the reference draws (``seed=0``).
-pyautoattack gets the network as it is after loading: its parameters await gradients, which its FAB computes. Times are
-the processor's seconds on one thread, or on a GPU those of the wall, the median over the repeats, for all and for each
-attack. Each batch is an evaluation of its own, so a batch is attacked with the images that its own attacks left. Both
-multiply in float32, not in TF32.
+The two work in turns in one process, each on all the images of a part (``--part``) at once: both attack batches of 250,
+which is what pyautoattack does unless told otherwise, filled up with images that the attacks before left standing. Ours
+draws the noise that the reference draws (``seed=0``). pyautoattack gets the network as it is after loading: its
+parameters await gradients, which its FAB computes. Times are the processor's seconds on one thread, or on a GPU those
+of the wall, the median over the repeats, for all and for each attack. Both multiply in float32, not in TF32.
 
 Written after each turn, and continued from there when it is called again.
 """
@@ -40,6 +40,7 @@ from torch import nn
 from benchmarks.machine import Clock
 from benchmarks.widen import widened
 from robustill.attacks import APGD, L1, L2, Adversary, AutoAttack, Budget, Linf, Square, TargetedAPGD, TargetedFAB
+from robustill.attacks.search import classify
 from robustill.data import in_order, load
 from robustill.environment import environment
 from robustill.files import write_json
@@ -57,13 +58,19 @@ QUICK = {"images": 8, "repeats": 1, "steps": 10, "queries": 50}
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What is attacked, and how thoroughly: the standard has 100 steps and 5,000 queries."""
+    """What is attacked, and how thoroughly: the standard has 100 steps and 5,000 queries.
+
+    Attributes:
+        part: how many of the images an engine gets at once, and so evaluates by themselves.
+        batch: how many it attacks at a time.
+    """
 
     model: str = "demo"
     widen: int = 1
     data: str = "demo"
     images: int = 64
-    batch: int = 64
+    part: int = 1000
+    batch: int = 250
     norm: str = "Linf"
     repeats: int = 3
     steps: int = 100
@@ -75,8 +82,8 @@ class Task:
         network = widened(network, self.widen) if self.widen > 1 else network
         return network.to(self.device).requires_grad_(True)
 
-    def batches(self) -> list[tuple[Images, Labels]]:
-        return list(in_order(load(self.data).test.stratified(self.images, 0).to(self.device), self.batch))
+    def parts(self) -> list[tuple[Images, Labels]]:
+        return list(in_order(load(self.data).test.stratified(self.images, 0).to(self.device), self.part))
 
 
 class Shortened(AutoAttack):
@@ -110,13 +117,13 @@ def reference(task: Task, model: nn.Module, x: Images, y: Labels) -> Images:
                 max(int(share * task.steps), 1) for share in (0.22, 0.03, 0.06)
             )
         attack.fab.n_iter, attack.square.n_queries = task.steps, task.queries
-        x_adv: Images = attack.run_standard_evaluation(x, y, batch_size=len(x))[0]
+        x_adv: Images = attack.run_standard_evaluation(x, y, batch_size=task.batch)[0]
     return x_adv.detach()
 
 
 Engine = Callable[[Task, nn.Module, Images, Labels], Images]
 ENGINES: dict[str, Engine] = {"ours": ours, "reference": reference}
-PARTS: dict[str, dict[str, tuple[type, str]]] = {
+ATTACKS: dict[str, dict[str, tuple[type, str]]] = {
     "ours": {
         "apgd-ce": (APGD, "__call__"),
         "apgd-t": (TargetedAPGD, "__call__"),
@@ -134,9 +141,9 @@ PARTS: dict[str, dict[str, tuple[type, str]]] = {
 
 
 @contextmanager
-def watched(parts: Mapping[str, tuple[type, str]], device: torch.device) -> Iterator[dict[str, float]]:
-    """Within, the seconds of each part are counted; afterwards they are there, and those of all."""
-    seconds = dict.fromkeys((*parts, "all"), 0.0)
+def watched(attacks: Mapping[str, tuple[type, str]], device: torch.device) -> Iterator[dict[str, float]]:
+    """Within, the seconds of each attack are counted; afterwards they are there, and those of all."""
+    seconds = dict.fromkeys((*attacks, "all"), 0.0)
 
     def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
@@ -151,7 +158,7 @@ def watched(parts: Mapping[str, tuple[type, str]], device: torch.device) -> Iter
 
     clock = Clock(device)
     with ExitStack() as stack:
-        for name, (owner, method) in parts.items():
+        for name, (owner, method) in attacks.items():
             stack.enter_context(patch.object(owner, method, timed(name, getattr(owner, method))))
         with clock.running():
             yield seconds
@@ -161,26 +168,25 @@ def watched(parts: Mapping[str, tuple[type, str]], device: torch.device) -> Iter
 def take_turn(task: Task, engine: str, model: nn.Module, x: Images, y: Labels) -> dict[str, Any]:
     """Seconds, and the verdicts: a digit for each image, 1 where it stands."""
     model.zero_grad()
-    with watched(PARTS[engine], x.device) as seconds:
+    with watched(ATTACKS[engine], x.device) as seconds:
         x_adv = ENGINES[engine](task, model, x, y)
-    with torch.no_grad():
-        stands = model(x_adv).argmax(1) == y
+    stands = classify(model, x_adv).argmax(1) == y
     return {"seconds": seconds, "stands": "".join(str(int(one)) for one in stands)}
 
 
 def compare(task: Task, path: Path | None = None, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Takes the turns that the file at ``path`` does not hold yet; gives what it then holds."""
     torch.set_num_threads(1)
-    model, batches = task.network(), task.batches()
+    model, parts = task.network(), task.parts()
     turns = _turns_so_far(task, path)
     for repeat in range(task.repeats):
-        for batch, (x, y) in enumerate(batches):
-            for engine in sorted(ENGINES, reverse=(repeat + batch) % 2 == 1):  # neither is always the first
-                name = f"{repeat}/{batch}/{engine}"
+        for part, (x, y) in enumerate(parts):
+            for engine in sorted(ENGINES, reverse=(repeat + part) % 2 == 1):  # neither is always the first
+                name = f"{repeat}/{part}/{engine}"
                 if name not in turns:
                     with exact_float32():
                         turns[name] = take_turn(task, engine, model, x, y)
-                    say(f"{name} of {task.repeats}/{len(batches)}: {turns[name]['seconds']['all']:.1f} s")
+                    say(f"{name} of {task.repeats}/{len(parts)}: {turns[name]['seconds']['all']:.1f} s")
                     if path:
                         write_json(path, _result(task, model, turns))
     return _result(task, model, turns)
@@ -207,23 +213,23 @@ def _result(task: Task, model: nn.Module, turns: Mapping[str, Any]) -> dict[str,
 
 def summary(task: Task, turns: Mapping[str, Any]) -> dict[str, Any]:
     """Of the repeats that both engines finished: seconds, how many times ours the reference's are, verdicts."""
-    count = -(-task.images // task.batch)
-    names = {(r, e): [f"{r}/{b}/{e}" for b in range(count)] for r in range(task.repeats) for e in ENGINES}
+    count = -(-task.images // task.part)
+    names = {(r, e): [f"{r}/{part}/{e}" for part in range(count)] for r in range(task.repeats) for e in ENGINES}
     done = [r for r in range(task.repeats) if all(name in turns for e in ENGINES for name in names[r, e])]
     if not done:
         return {"repeats": 0}
-    parts = (*PARTS["ours"], "all")
+    attacks = (*ATTACKS["ours"], "all")
     taken = {
-        engine: {p: [sum(turns[name]["seconds"][p] for name in names[r, engine]) for r in done] for p in parts}
+        engine: {a: [sum(turns[name]["seconds"][a] for name in names[r, engine]) for r in done] for a in attacks}
         for engine in ENGINES
     }
-    pairs = {part: zip(taken["ours"][part], taken["reference"][part], strict=True) for part in parts}
-    times = {part: [theirs / own for own, theirs in pair if own] for part, pair in pairs.items()}
+    pairs = {attack: zip(taken["ours"][attack], taken["reference"][attack], strict=True) for attack in attacks}
+    times = {attack: [theirs / own for own, theirs in pair if own] for attack, pair in pairs.items()}
     verdicts = {engine: "".join(turns[name]["stands"] for name in names[done[0], engine]) for engine in ENGINES}
     return {
         "repeats": len(done),
-        "seconds": {e: {part: round(median(values), 3) for part, values in taken[e].items()} for e in ENGINES},
-        "times": {part: round(median(values), 3) for part, values in times.items() if values},
+        "seconds": {e: {attack: round(median(values), 3) for attack, values in taken[e].items()} for e in ENGINES},
+        "times": {attack: round(median(values), 3) for attack, values in times.items() if values},
         "times_from_to": [round(min(times["all"]), 3), round(max(times["all"]), 3)],
         "stand": {engine: digits.count("1") for engine, digits in verdicts.items()},
         "verdicts_that_differ": [i for i, (a, b) in enumerate(zip(*verdicts.values(), strict=True)) if a != b],
@@ -233,9 +239,9 @@ def summary(task: Task, turns: Mapping[str, Any]) -> dict[str, Any]:
 def table(result: Mapping[str, Any]) -> str:
     """The numbers of a result, an attack a line."""
     lines = [f"{'':8} {'ours':>9} {'reference':>10} {'times':>6}"]
-    for part, times in result["times"].items():
-        row = [result["seconds"][engine][part] for engine in ENGINES]
-        lines.append(f"{part:8} {row[0]:8.1f}s {row[1]:9.1f}s {times:6.2f}")
+    for attack, times in result["times"].items():
+        row = [result["seconds"][engine][attack] for engine in ENGINES]
+        lines.append(f"{attack:8} {row[0]:8.1f}s {row[1]:9.1f}s {times:6.2f}")
     stand, other = result["stand"], result["verdicts_that_differ"]
     lines.append(f"stand: {stand['ours']} and {stand['reference']} of {result['task']['images']}; differ: {len(other)}")
     return "\n".join(lines)
@@ -250,9 +256,12 @@ def main() -> None:
         "--data", default=standard.data, help="a dataset's text; a stratified sample of its test images"
     )
     parser.add_argument("--images", type=int, default=standard.images)
-    parser.add_argument("--batch", type=int, default=standard.batch, help="images that are attacked together")
+    parser.add_argument("--part", type=int, default=standard.part, help="images that are evaluated by themselves")
+    parser.add_argument("--batch", type=int, default=standard.batch, help="images that are attacked at a time")
     parser.add_argument("--norm", choices=BUDGETS, default=standard.norm)
     parser.add_argument("--repeats", type=int, default=standard.repeats)
+    parser.add_argument("--steps", type=int, default=standard.steps, help="of APGD and FAB, each target")
+    parser.add_argument("--queries", type=int, default=standard.queries, help="of Square")
     parser.add_argument("--device", default=standard.device, choices=["cpu", "cuda"])
     parser.add_argument("--name", help="of the file in benchmarks/results/autoattack; without it none is written")
     parser.add_argument("--quick", action="store_true", help="8 images, once, with 10 steps and 50 queries")

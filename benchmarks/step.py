@@ -46,6 +46,7 @@ from robustill.models import Classifier, create_model
 from robustill.team import ALONE
 from robustill.training import SGD, choose_precision
 from robustill.training.compilation import Compiled
+from robustill.training.cudnn import benchmarked
 from robustill.training.graph import Recorded, recordable
 from robustill.training.step import descend
 
@@ -97,7 +98,6 @@ def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -
     """
     published, attack = PUBLISHED[method], task.attack
     precision, *how = name.split()
-    torch.backends.cudnn.benchmark = "tuned" in how
     generator = Generator().manual_seed(1)
     x = torch.rand(task.batch, task.channels, task.side, task.side, generator=generator).to(device)
     y = torch.randint(CLASSES, (task.batch,), generator=generator).to(device)
@@ -110,6 +110,8 @@ def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -
     ours: Any = partial(descend, student, teacher, **options)
     if "compiled" in how:
         ours = Compiled(ours, [student, teacher])
+    if "tuned" in how:
+        ours = benchmarked(ours)
     if "eager" not in how and recordable(device, ALONE, 1):
         ours = Recorded(ours, student)
 

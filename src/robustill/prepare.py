@@ -79,10 +79,21 @@ def prepare(run: Run) -> Setting:
     )
     if (budget := budget_of(run.attack)) is not None:
         budget.require_room(setting.image)
-    if run.compile:
-        problem = compiler_problem(device)
-        setting = replace(setting, run=replace(run, compile=not problem), uncompiled=problem)
+    setting = _without_what_is_missing(setting)
     return replace(setting, remembered=_remembered(setting)) if run.remember_teacher else setting
+
+
+def _without_what_is_missing(setting: Setting) -> Setting:
+    """The same without what would make it faster and this machine does not have."""
+    run, device = setting.run, setting.device
+    no_compiler = compiler_problem(device) if run.compile else ""
+    no_cudnn = "no cudnn_benchmark: cuDNN is for GPUs" if run.cudnn_benchmark and device.type == "cpu" else ""
+    run = replace(
+        run,
+        compile=run.compile and not no_compiler,
+        cudnn_benchmark=run.cudnn_benchmark and not no_cudnn,
+    )
+    return replace(setting, run=run, left_out=tuple(filter(None, (no_compiler, no_cudnn))))
 
 
 def _remembered(setting: Setting) -> tuple[Remembered | None, Remembered | None]:

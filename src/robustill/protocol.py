@@ -118,11 +118,13 @@ def _attack(setting: Setting) -> str:
 
 
 def _precision(setting: Setting) -> str:
-    run, compiled = setting.run, "; networks compiled" if setting.run.compile else ""
+    run, texts = setting.run, ["evaluation in float32"]
+    texts += ["networks compiled"] if run.compile else []
+    texts += ["cuDNN's algorithms timed"] if run.cudnn_benchmark else []
     recorded = "; steps recorded as CUDA graphs" if run.cuda_graphs else ""
     trained = "float32 (TF32 in convolutions)" if (run.precision, run.device) == ("float32", "cuda") else run.precision
-    text = f"{trained} on {run.device}, CPU threads: {torch.get_num_threads()}{recorded}; evaluation in float32"
-    return text + (f"; {setting.uncompiled}" if setting.uncompiled else compiled)
+    where = f"{trained} on {run.device}, CPU threads: {torch.get_num_threads()}{recorded}"
+    return "; ".join([where, *texts, *setting.left_out])
 
 
 def _extras(run: Run) -> str:

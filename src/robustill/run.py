@@ -79,6 +79,8 @@ class Run:
             GPUs. Numbers are the same up to rounding, and so is a run that is resumed.
         cuda_graphs: whether a GPU is told a step once and then to repeat it, which is faster and changes no number; in
             one process, without accumulate. A step that cannot be recorded is made as it is.
+        cudnn_benchmark: whether cuDNN times its algorithms on a GPU and takes the fastest, which saves a few percent.
+            They may be others in the next run: numbers are the same up to rounding, a run repeats less closely.
         device: auto, cpu or cuda.
         threads: CPU threads; null takes the number that computes fastest now, and writes it down: a run repeats bit for
             bit on as many.
@@ -117,6 +119,7 @@ class Run:
     precision: Precision = "auto"
     compile: bool = False
     cuda_graphs: bool = True
+    cudnn_benchmark: bool = False
     device: str = "auto"
     threads: int | None = None
     checkpoint_minutes: float | None = 10.0

@@ -25,7 +25,7 @@ class Setting:
     """A prepared run. ``run`` is resolved: nothing in it is "auto".
 
     Attributes:
-        uncompiled: why the networks are not compiled although that was asked for, in words.
+        left_out: what was asked for and this machine does not have, and so is not done, in words.
         remembered: teacher and second teacher with what they remember, where the run says so.
     """
 
@@ -37,7 +37,7 @@ class Setting:
     teacher: Classifier | None
     natural_teacher: Classifier | None = None
     team: Team = ALONE
-    uncompiled: str = ""
+    left_out: tuple[str, ...] = ()
     remembered: tuple[Remembered | None, Remembered | None] = (None, None)
 
     @property
@@ -98,6 +98,7 @@ class Setting:
             "precision": run.precision,
             "compile": run.compile,
             "cuda_graphs": run.cuda_graphs,
+            "cudnn_benchmark": run.cudnn_benchmark,
             "seed": run.seed,
             "accumulate": run.accumulate,
             "team": self.team,

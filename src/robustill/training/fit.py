@@ -16,6 +16,7 @@ from robustill.team import ALONE, Team
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
 from robustill.training.compilation import Compiled
+from robustill.training.cudnn import benchmarked
 from robustill.training.distributed import Outer, joined, refresh
 from robustill.training.graph import Recorded, recordable
 from robustill.training.optimizers import SGD
@@ -69,6 +70,7 @@ def fit(
     precision: Literal["float32", "bfloat16"] = "float32",
     compile: bool = False,
     cuda_graphs: bool = True,
+    cudnn_benchmark: bool = False,
     seed: int = 0,
     skip_nonfinite: int = 0,
     accumulate: int = 1,
@@ -95,6 +97,8 @@ def fit(
         compile: whether the networks are compiled within steps (``torch.compile``), up to rounding the same.
         cuda_graphs: whether steps are recorded and played again, which makes them faster and changes no number; where
             they are ``recordable`` and nothing in a step waits for the GPU.
+        cudnn_benchmark: whether cuDNN times its algorithms within steps and takes the fastest, which may be others in
+            the next run: numbers are the same up to rounding.
         seed: of the attack's noise; the batches have their own.
         skip_nonfinite: how many steps whose loss or gradient is not finite are left out before one stops the run; they
             change neither weights nor BatchNorm's averages, nor the average of the weights.
@@ -129,6 +133,8 @@ def fit(
     )
     if compile:
         descent = Compiled(descent, [network for network in (student, teacher, natural_teacher) if network is not None])
+    if cudnn_benchmark:
+        descent = benchmarked(descent)
     device = next(student.parameters()).device
     update = Update(
         state,
