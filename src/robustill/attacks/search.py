@@ -17,8 +17,9 @@ Search = Callable[[Rows], tuple[Images, Mask]]
 """Attacks the images of these rows; gives the images it found and which of them the model gets wrong."""
 
 
-PORTION = 128
-"""On a CPU networks see at most so many images at once: the feature maps of more leave its caches."""
+PORTION = 64
+"""On a CPU networks see at most so many images at once: the feature maps of more leave its caches, and blocks of 32 MiB
+are given back to the system and filled with zeros again."""
 
 
 def classify(model: nn.Module, x: Images) -> Logits:

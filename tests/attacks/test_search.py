@@ -1,0 +1,44 @@
+"""Networks asked about many images in portions: what comes back is what they say of all of them at once."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from robustill.attacks.search import PORTION, classify, slope
+from tests.networks import conv_net, images, labels
+
+
+class Watched(nn.Module):
+    """A network that writes down how many images it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network, self.seen = conv_net().double().eval(), list[int]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen.append(len(x))
+        found: Tensor = self.network(x)
+        return found
+
+
+@pytest.mark.parametrize("count", [1, PORTION, PORTION + 1, 2 * PORTION + 3])
+def test_portions_change_nothing(count: int) -> None:
+    x, y = images(count, 3, 8, 8, dtype=torch.float64), labels(count, 10)
+    model = Watched()
+    whole = x.clone().requires_grad_()
+    expected = model.network(whole)
+    (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(expected, y, reduction="sum"), whole)
+
+    torch.testing.assert_close(classify(model, x), expected.detach())
+    logits, loss, found = slope(model, x, lambda z, rows: nn.functional.cross_entropy(z, y[rows], reduction="none"))
+    torch.testing.assert_close(logits, expected.detach())
+    torch.testing.assert_close(loss, nn.functional.cross_entropy(expected, y, reduction="none").detach())
+    torch.testing.assert_close(found, gradient)
+    assert sum(model.seen) == 2 * count
+    assert max(model.seen) <= PORTION and max(model.seen) - min(model.seen) <= 1
+
+
+def test_no_images_are_no_portions() -> None:
+    assert classify(conv_net().eval(), images(0, 3, 8, 8)).shape == (0, 10)
