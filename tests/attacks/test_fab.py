@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from robustill.attacks import L1, L2, Budget, Linf, TargetedFAB
+from robustill.attacks.search import PORTION
 from tests.attacks.oracle import case, distance, stands
 from tests.networks import Counting
 
@@ -29,6 +30,15 @@ def test_passes_are_those_it_needs_and_no_more() -> None:
     counting = Counting(network, len(x))
     TargetedFAB(budget=Linf(1e-7), steps=5, targets=2)(counting, x, y)
     assert (counting.forwards, counting.backwards) == (1 + 2 * 5 * 2, 2 * 5)
+
+
+def test_images_do_not_depend_on_those_attacked_beside_them() -> None:
+    network, x, y = case(PORTION + 5, 1, 4, 4)
+    attack = TargetedFAB(budget=Linf(0.05), steps=4, targets=3)
+    alone = torch.cat([attack(network, one, label) for one, label in zip(x.split(7), y.split(7), strict=True)])
+    together = attack(network, x, y)
+    torch.testing.assert_close(together, alone)
+    assert not torch.equal(together, x)
 
 
 def test_an_adversarial_point_outside_the_budget_does_not_count() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustill.attacks.search import PORTION, classify, slope
+from robustill.attacks.search import PORTION, classify, in_portions, slope
 from tests.networks import conv_net, images, labels
 
 
@@ -38,6 +38,19 @@ def test_portions_change_nothing(count: int) -> None:
     torch.testing.assert_close(found, gradient)
     assert sum(model.seen) == 2 * count
     assert max(model.seen) <= PORTION and max(model.seen) - min(model.seen) <= 1
+
+
+def test_rows_that_belong_together_are_in_one_portion() -> None:
+    x, rows = images(2 * PORTION + 3, 1, 2, 2), torch.arange(2 * PORTION + 3)
+    sizes = list[int]()
+
+    def work(some: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+        sizes.append(len(some))
+        return some * number[:, None, None, None], number
+
+    product, numbers = in_portions(work, x, rows)
+    assert torch.equal(product, x * rows[:, None, None, None]) and torch.equal(numbers, rows)
+    assert len(sizes) == 3 and max(sizes) <= PORTION
 
 
 def test_no_images_are_no_portions() -> None:

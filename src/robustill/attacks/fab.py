@@ -18,7 +18,7 @@ from robustill.attacks.base import Adversary, frozen
 from robustill.attacks.budgets import Budget
 from robustill.attacks.hyperplane import nearest_on_hyperplane
 from robustill.attacks.losses import TargetedMargin
-from robustill.attacks.search import Mask, Search, classify, column, conquer, slope
+from robustill.attacks.search import Mask, Search, classify, column, conquer, in_portions, slope
 from robustill.limits import require_steps, require_targets
 from robustill.types import Images, Labels, PerSample
 
@@ -67,9 +67,7 @@ def _run(model: nn.Module, x: Images, y: Labels, target: Labels, budget: Budget,
     found, fooled = x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
     point = x
     for _ in range(steps):
-        value, gradient = _linearise(model, point, y, target)
-        point = _step(x, point, value, gradient, budget)
-        wrong = classify(model, point).argmax(1) != y
+        point, wrong = in_portions(lambda *images: _step(model, budget, *images), x, point, y, target)
         hit = wrong & (budget.norm(point - x) <= budget.radius)
         if hit.any():
             found[rows[hit]], fooled[rows[hit]] = point[hit], True
@@ -80,8 +78,16 @@ def _run(model: nn.Module, x: Images, y: Labels, target: Labels, budget: Budget,
     return found, fooled
 
 
-def _step(x: Images, point: Images, value: PerSample, gradient: Images, budget: Budget) -> Images:
-    """The next point: the projections of ``point`` and of ``x`` on the boundary as it looks from ``point``."""
+def _step(model: nn.Module, budget: Budget, x: Images, point: Images, y: Labels, target: Labels) -> tuple[Images, Mask]:
+    """The next point, and where the model errs at it."""
+    # f = z_t - z_y and its gradient
+    _, value, gradient = slope(model, point, lambda logits, rows: TargetedMargin()(logits, y[rows], target[rows]))
+    point = _cross(x, point, value, gradient, budget)
+    return point, classify(model, point).argmax(1) != y
+
+
+def _cross(x: Images, point: Images, value: PerSample, gradient: Images, budget: Budget) -> Images:
+    """Over the boundary as it looks from ``point``, by its projections of ``point`` and of ``x``."""
     from_x = value + (gradient * (x - point)).flatten(1).sum(1)
     ways = nearest_on_hyperplane(
         torch.cat([point, x]).flatten(1), torch.cat([gradient, gradient]).flatten(1), torch.cat([value, from_x]), budget
@@ -91,9 +97,3 @@ def _step(x: Images, point: Images, value: PerSample, gradient: Images, budget: 
     a = column((length / (length + length_from_x)).clamp(0, BIAS))
     beyond, beyond_x = torch.add(point, near, alpha=OVERSHOOT), torch.add(x, far, alpha=OVERSHOOT)
     return beyond.lerp(beyond_x, a).clamp(0, 1)
-
-
-def _linearise(model: nn.Module, point: Images, y: Labels, target: Labels) -> tuple[PerSample, Images]:
-    """f = z_t - z_y and its gradient."""
-    _, value, gradient = slope(model, point, lambda logits, rows: TargetedMargin()(logits, y[rows], target[rows]))
-    return value, gradient

@@ -37,38 +37,33 @@ def nearest_on_hyperplane(point: Points, normal: Points, offset: PerSample, budg
     against = normal * torch.where(offset < 0, 1.0, -1.0)[:, None]
     needed = offset.abs()[:, None]
     if not isinstance(budget, Linf):
-        against = against * _over(against.abs(), LEAST)
-    room = (_over(against, 0) - point).abs()
+        against.mul_(_over(against.abs(), LEAST))
+    room = _over(against, 0).sub_(point).abs_()
     heavy = against.abs()
     if isinstance(budget, L1):
         return against.sign() * _fill(heavy, room, needed)
     if isinstance(budget, Linf):
-        return against.sign() * torch.minimum(_climb(heavy, room, needed), room)
+        return against.sign_().mul_(torch.minimum(_climb(heavy, room, needed), room))
     border = room / heavy.clamp_min(LEAST)
-    return against * torch.minimum(_climb(heavy.square(), border, needed), border)
+    return against.mul_(torch.minimum(_climb(heavy.square(), border, needed), border))
 
 
 def _climb(gain: Points, border: Points, needed: Tensor) -> Tensor:
     """The t at which sum gain·min(t, border) reaches ``needed``; a far one where it never does."""
-    whole = gain * border
     t, slope = torch.zeros_like(needed), torch.full_like(needed, -1)
+    held = torch.empty_like(gain)  # each product is written here: taking new memory would cost more than the product
     for _ in range(STEPS):
-        moving = _over(border, t)
-        slope, before = _dot(gain, moving), slope
+        slope, before = _over(border, t, out=held).mul_(gain).sum(1, keepdim=True), slope
         if torch.equal(slope, before):
             break
-        t = torch.where(slope > 0, torch.maximum(t, (needed - _dot(whole, 1 - moving)) / slope), FAR)
+        reached = torch.minimum(border, t, out=held).mul_(gain).sum(1, keepdim=True)
+        t = torch.where(slope > 0, torch.maximum(t, t + (needed - reached) / slope), FAR)
     return t
 
 
-def _over(values: Points, limit: Tensor | float) -> Points:
+def _over(values: Points, limit: Tensor | float, out: Points | None = None) -> Points:
     """1 where a value is over the limit, else 0: numbers, which are multiplied several times faster than booleans."""
-    return torch.gt(values, limit, out=torch.empty_like(values))
-
-
-def _dot(one: Points, other: Points) -> Tensor:
-    dot: Tensor = torch.linalg.vecdot(one, other)[:, None]
-    return dot
+    return torch.gt(values, limit, out=torch.empty_like(values) if out is None else out)
 
 
 def _fill(heavy: Points, room: Points, needed: Tensor) -> Points:

@@ -18,37 +18,39 @@ Search = Callable[[Rows], tuple[Images, Mask]]
 
 
 PORTION = 64
-"""On a CPU networks see at most so many images at once: the feature maps of more leave its caches, and blocks of 32 MiB
-are given back to the system and filled with zeros again."""
+"""On a CPU so many images are worked on at once, at most: the feature maps of more leave its caches, and blocks of
+32 MiB are given back to the system and filled with zeros again."""
+
+
+def in_portions(work: Callable[..., tuple[Tensor, ...]], *of_images: Tensor) -> tuple[Tensor, ...]:
+    """``work``, which takes and gives tensors with a row for each image, done on a portion of the images at a time."""
+    count = -(-len(of_images[0]) // PORTION) if of_images[0].device.type == "cpu" and len(of_images[0]) else 1
+    if count == 1:
+        return work(*of_images)
+    parts = [work(*portion) for portion in zip(*(rows.tensor_split(count) for rows in of_images), strict=True)]
+    return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
 
 def classify(model: nn.Module, x: Images) -> Logits:
     """The logits, without a graph, in at least float32."""
     with torch.no_grad():
-        return torch.cat([at_least_float32(model(x[rows])) for rows in _portions(x)])
+        (logits,) = in_portions(lambda some: (at_least_float32(model(some)),), x)
+    return logits
 
 
 def slope(model: nn.Module, x: Images, loss: Callable[[Logits, Rows], PerSample]) -> tuple[Logits, PerSample, Images]:
     """The logits, a loss of the logits of some rows, and its gradient with respect to the image."""
-    parts = [_slope(model, x[rows], loss, rows) for rows in _portions(x)]
-    logits, value, gradient = (torch.cat(part) for part in zip(*parts, strict=True))
+
+    def work(x: Images, rows: Rows) -> tuple[Logits, PerSample, Images]:
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            logits = at_least_float32(model(x))
+            value = loss(logits, rows)
+            (gradient,) = torch.autograd.grad(value.sum(), x)
+        return logits.detach(), value.detach(), gradient
+
+    logits, value, gradient = in_portions(work, x, torch.arange(len(x), device=x.device))
     return logits, value, gradient
-
-
-def _slope(
-    model: nn.Module, x: Images, loss: Callable[[Logits, Rows], PerSample], rows: Rows
-) -> tuple[Logits, PerSample, Images]:
-    x = x.detach().requires_grad_()
-    with torch.enable_grad():
-        logits = at_least_float32(model(x))
-        value = loss(logits, rows)
-        (gradient,) = torch.autograd.grad(value.sum(), x)
-    return logits.detach(), value.detach(), gradient
-
-
-def _portions(x: Images) -> tuple[Rows, ...]:
-    count = -(-len(x) // PORTION) if x.device.type == "cpu" and len(x) else 1
-    return torch.arange(len(x), device=x.device).tensor_split(count)
 
 
 def conquer(x: Images, standing: Mask, searches: Iterable[Search]) -> Images:
