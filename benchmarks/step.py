@@ -45,9 +45,8 @@ from robustill.files import write_json
 from robustill.models import Classifier, create_model
 from robustill.team import ALONE
 from robustill.training import SGD, choose_precision
-from robustill.training.compilation import Compiled
-from robustill.training.cudnn import benchmarked
-from robustill.training.graph import Recorded, recordable
+from robustill.training.acceleration import accelerated
+from robustill.training.graph import recordable
 from robustill.training.step import descend
 
 RESULTS = Path(__file__).parent / "results" / "step"
@@ -107,13 +106,14 @@ def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in the docs, not in the stubs
     optimizer = SGD().build(student.parameters())
     options: dict[str, Any] = {"method": published.method, "attack": attack, "precision": precision}
-    ours: Any = partial(descend, student, teacher, **options)
-    if "compiled" in how:
-        ours = Compiled(ours, [student, teacher])
-    if "tuned" in how:
-        ours = benchmarked(ours)
-    if "eager" not in how and recordable(device, ALONE, 1):
-        ours = Recorded(ours, student)
+    ours = accelerated(
+        partial(descend, student, teacher, **options),
+        student,
+        [teacher],
+        compile="compiled" in how,
+        cudnn_benchmark="tuned" in how,
+        record="eager" not in how and recordable(device, ALONE, 1),
+    )
 
     def step(seed: int) -> Tensor:
         optimizer.zero_grad()

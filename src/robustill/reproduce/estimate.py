@@ -31,8 +31,8 @@ from robustill.reproduce.work import Work
 from robustill.results import RunDirectory
 from robustill.team import ALONE
 from robustill.training import choose_precision
-from robustill.training.cudnn import benchmarked
-from robustill.training.graph import Recorded, recordable
+from robustill.training.acceleration import accelerated
+from robustill.training.graph import recordable
 from robustill.training.step import Descend, descend
 from robustill.yardstick import INNER_STEPS, inner_attack
 
@@ -175,11 +175,8 @@ def step_seconds(subject: Subject) -> float:
     before = torch.get_num_threads()
     clock = time.thread_time if device.type == "cpu" and run.threads == 1 else time.perf_counter
     step: Descend = partial(descend, student, None, method=PGDAT(), attack=run.attack, precision=precision)
-    if run.cudnn_benchmark:
-        step = benchmarked(step)
     recorded = run.cuda_graphs and recordable(device, ALONE, run.accumulate)
-    if recorded:
-        step = Recorded(step, student)
+    step = accelerated(step, student, cudnn_benchmark=run.cudnn_benchmark, record=recorded)
     torch.set_num_threads(run.threads or before)
     try:
         for _ in range(3 if recorded else 2):

@@ -13,12 +13,11 @@ from torch import nn
 from robustill.attacks.base import Attack
 from robustill.objectives.base import Method
 from robustill.team import ALONE, Team
+from robustill.training.acceleration import accelerated
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
-from robustill.training.compilation import Compiled
-from robustill.training.cudnn import benchmarked
 from robustill.training.distributed import Outer, joined, refresh
-from robustill.training.graph import Recorded, recordable
+from robustill.training.graph import recordable
 from robustill.training.optimizers import SGD
 from robustill.training.schedules import OneCycle, Schedule
 from robustill.training.state import State
@@ -131,14 +130,18 @@ def fit(
         team=team,
         outer=joined(Outer(student, method), team),
     )
-    if compile:
-        descent = Compiled(descent, [network for network in (student, teacher, natural_teacher) if network is not None])
-    if cudnn_benchmark:
-        descent = benchmarked(descent)
     device = next(student.parameters()).device
+    descent = accelerated(
+        descent,
+        student,
+        (teacher, natural_teacher),
+        compile=compile,
+        cudnn_benchmark=cudnn_benchmark,
+        record=cuda_graphs and recordable(device, team, accumulate),
+    )
     update = Update(
         state,
-        Recorded(descent, student) if cuda_graphs and recordable(device, team, accumulate) else descent,
+        descent,
         lambda done: chosen.lr * planned(done, epochs),
         method=method,
         average=average,
