@@ -176,8 +176,10 @@ def _divide(dataset: Dataset, run: Run) -> tuple[Split, Split | None]:
     if not run.validation:
         return dataset.train, None
     if run.validation >= len(dataset.train):
+        found = f"{run.validation} of {len(dataset.train)} images"
         raise ValueError(
-            f"validation must be smaller than the training set. Found: {run.validation} of {len(dataset.train)} images."
+            f"validation must be smaller than the training set. Found: {found}. Hold out about a tenth of them, or 0: "
+            "then the last epoch counts as the best."
         )
     training, validation = hold_out(dataset.train, run.validation, run.seed)
     return training, place(validation, run.data, device=run.device)  # in memory if it fits, though the rest may stream

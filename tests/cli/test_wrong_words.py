@@ -31,6 +31,8 @@ SETTINGS = [
     ("--image_size", "1000000", "`image_size` must be a number of pixels, 1 to 8192; found 1000000."),
     ("--precision", "float16", "precision must be one of auto, float32, bfloat16. Found: float16."),
     ("--precision", "", "precision must be one of auto, float32, bfloat16. Found: ''."),
+    ("--data.size", "32", "data must be a text. Found: --data.size."),
+    ("--student.width", "32", "student must be a text or null. Found: --student.width."),
     ("--output", "", "output needs a value. Found: ''."),
     ("--recipe", "nosuch", "recipe must name a cell of the paper's tables, or be null. Found: 'nosuch'."),
     ("--optimizer", "SGD(lr=nan)", "optimizer: Numbers must be real and finite. Found: nan."),

@@ -59,6 +59,8 @@ def _sentence(message: str, parser: ArgumentParser) -> str:
         return f"Missing: {match[1] or match[2]}. Usage: {parser.usage}"
     match = re.search(r'Parser key "([^"]+)":(?:.*(?:Got|Given) value:(.*))?', message)
     if match and match[1] in known:
-        found = f" Found: {match[2].strip() or repr('')}." if match[2] is not None else ""
+        part = re.search(r"NestedArg\(key='([^']+)'", match[2] or "")
+        value = f"--{match[1]}.{part[1]}" if part else (match[2] or "").strip() or repr("")
+        found = "" if match[2] is None else f" Found: {value}."
         return f"{match[1]} must be {in_words(getattr(known[match[1]], '_typehint', str))}.{found}"
     return message if message.endswith(".") else f"{message}."
