@@ -65,6 +65,28 @@ def changed(network: nn.Module) -> int:
     return sum("forward" in vars(layer) for layer in network.modules())
 
 
+@pytest.mark.parametrize("zero", [False, True], ids=["", "weights of zero"])
+@pytest.mark.parametrize("architecture", [*FAMILIES, "WideResNet(depth=10, factor=1)"])
+def test_what_is_folded_before_training_is_right_after_it(architecture: str, zero: bool) -> None:
+    """A new BatchNorm is nearly the identity, and one with weights of zero hides what is before it."""
+    network = create_model(architecture, 10)
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
+    if zero:
+        nn.init.zeros_(norms[-1].weight)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with folded([network], X):
+        pass
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    for norm in norms:
+        nn.init.uniform_(norm.weight, 0.5, 2)
+    expected = looked_at(settled(network), X)
+    with folded([network], X):
+        assert merged(network) == FAMILIES.get(architecture, 3)
+        found = looked_at(network, X)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert far(ours, theirs) < 1e-4
+
+
 @pytest.mark.parametrize("architecture", FAMILIES)
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)], ids=["32", "64"])
 def test_logits_and_gradients_are_the_same(architecture: str, dtype: torch.dtype, tolerance: float) -> None:

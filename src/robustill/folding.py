@@ -16,7 +16,7 @@ from typing import Any, get_args
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from robustill.types import Images
 
@@ -111,7 +111,7 @@ def _checked_pairs(network: nn.Module, x: Images) -> tuple[Pair, ...]:
     norms: list[Norm] = [m for m in network.modules() if type(m) in kinds and m.running_mean is not None]  # type: ignore[misc]
     if not norms:
         return ()
-    with _asked(network):
+    with _asked(network), _telling(norms):
         convolutions, expected = _watched(network, norms, x)
 
         def agrees(chosen: Sequence[Pair]) -> bool:
@@ -137,6 +137,33 @@ def _asked(network: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
+
+
+@contextmanager
+def _telling(norms: Sequence[Norm]) -> Iterator[None]:
+    """Within, every BatchNorm changes every channel. At first it hands on nearly what it gets, or nothing at all: then
+    the wrong convolution would do as well, and would not later.
+    """
+    held = [tensor for norm in norms for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)]
+    before = [(tensor, tensor.clone()) for tensor in held if tensor is not None]
+    random = Generator().manual_seed(0)
+
+    def around_one(like: Tensor) -> Tensor:
+        return (0.5 + torch.rand(like.shape, generator=random)).to(like)
+
+    try:
+        for norm in norms:  # in proportion to what is there, so that a deep network's signal neither grows nor fades
+            assert norm.running_mean is not None and norm.running_var is not None
+            norm.running_mean.addcmul_(norm.running_var.sqrt(), around_one(norm.running_mean) - 1)
+            norm.running_var.mul_(around_one(norm.running_var))
+            if norm.weight is not None:
+                norm.weight.add_((norm.weight.abs().mean() or 1) * around_one(norm.weight))
+            if norm.bias is not None:
+                norm.bias.add_(around_one(norm.bias) - 1)
+        yield
+    finally:
+        for tensor, value in before:
+            tensor.copy_(value)
 
 
 def _watched(network: nn.Module, norms: Sequence[Norm], x: Images) -> tuple[dict[Norm, nn.Conv2d], Tensor]:
