@@ -55,6 +55,15 @@ def test_side_by_side_is_as_one_after_the_other_and_a_second_call_does_nothing(t
     assert [outcome.error for outcome in again] == [None, None]
 
 
+def test_a_point_stopped_between_two_evaluations_is_not_finished(tmp_path: Path) -> None:
+    task = Task(small_sweep(tmp_path).points[0], tmp_path / "out")
+    best = task.directory / "evaluation" / "best.json"
+    assert finish(task) is None
+    best.unlink()
+    assert not task.finished
+    assert finish(task) is None and best.is_file()
+
+
 def test_a_point_that_cannot_be_done_is_not_tried_again_and_stops_no_other(tmp_path: Path) -> None:
     sweep = small_sweep(tmp_path)
     blocked = Task(sweep.points[0], tmp_path / "out")

@@ -64,7 +64,7 @@ class Task(Job):
 
     @property
     def finished(self) -> bool:
-        return bool(RunDirectory(self.directory).evaluations())
+        return RunDirectory(self.directory).evaluations().keys() >= {"last", "best"}
 
     def do(self, threads: int | None, console: Console) -> None:
         run = replace(self.point.run, threads=self.point.run.threads or threads)
