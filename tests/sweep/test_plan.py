@@ -64,6 +64,10 @@ def test_names_stay_when_the_sweep_grows_and_equal_points_are_one(tmp_path: Path
         ("{recipe: demo, grid: {seed: []}}", "grid: seed must be a list of values"),
         ("{recipe: demo, grid: [1]}", "grid must be keys with values"),
         ("{recipe: demo, runs: {seed: 0}}", "runs must be a list of mappings"),
+        (
+            "{recipe: demo, grid: {seed: [0], epochs: [1]}, runs: [{seed: 5}, {epochs: 6}]}",
+            "grid and runs must set different settings. Found in both: seed, epochs. Leave each in one.",
+        ),
         ("{recipe: demo, runs: []}", "at least one point"),
         ("{recipe: demo, grid: {sed: [0]}}", r"the point .*sed.*Did you mean 'seed'"),
         ("{recipe: demo, grid: {seed: [-1]}}", r"the point \{'seed': -1\}: seed must be at least 0"),

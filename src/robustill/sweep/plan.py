@@ -108,6 +108,10 @@ def _points(
     listed = content.get("runs", [{}])
     if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise ValueError(f"{file}: runs must be a list of mappings, such as [{{seed: 0}}]. Found: {brief(listed)}.")
+    if both := [key for key in grid if any(key in one for one in listed)]:
+        raise ValueError(
+            f"{file}: grid and runs must set different settings. Found in both: {', '.join(both)}. Leave each in one."
+        )
     if (count := len(listed) * prod(map(len, grid.values()))) > POINTS:
         raise ValueError(f"{file} must mean at most {POINTS:,} points. Found: {count:,}. Shorten a list.")
     for one, *combination in product(listed, *grid.values()):
