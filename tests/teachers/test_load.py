@@ -73,6 +73,16 @@ def test_a_file_is_a_folder_or_the_weights_in_it(tmp_path: Path) -> None:
         assert torch.equal(weight(load_teacher(text)), weight(model))
 
 
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    best = saved(tmp_path / "run" / "checkpoints" / "best", names=NAMES)
+    for text in ("run:~/run", "file:~/run/checkpoints/best", "file:~/run/checkpoints/best/model.safetensors"):
+        teacher = load_teacher(text)
+        assert torch.equal(weight(teacher), weight(best))
+        with pytest.raises(ValueError, match="must name the same classes"):
+            check_fits("Teacher", text, teacher, dataset(("cat", "bee", "ant")))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

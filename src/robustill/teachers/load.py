@@ -74,9 +74,9 @@ def network_path(text: str) -> Path:
     if text == "demo":
         return DEMO
     if scheme == "file" and rest:
-        return Path(rest)
+        return Path(rest).expanduser()
     if scheme == "run" and rest:
-        return _best(RunDirectory(Path(rest)))
+        return _best(RunDirectory(Path(rest).expanduser()))
     raise ValueError(f"A teacher is one of {', '.join(way for way in WAYS if '?' not in way)}. Found: {text!r}.")
 
 
@@ -112,11 +112,12 @@ def preset_of(text: str) -> Preset | None:
 
 
 def _load_file(text: str) -> Classifier:
-    path, query = divided(text)
+    name, query = divided(text)
+    path = Path(name).expanduser()
     if query:
         require_described(query, form="file:PATH", text=f"file:{text}")
-        return load_described(Path(path).expanduser(), query)
-    _require_own_format(Path(path))
+        return load_described(path, query)
+    _require_own_format(path)
     return load_model(path)
 
 
