@@ -14,6 +14,7 @@ import torch
 from robustill.attacks import PGD, Gaussian, Linf, Uniform, Zero
 from robustill.expression import parse
 from robustill.methods.adaad import AdaAD
+from robustill.methods.ard import ARD
 from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
 from robustill.methods.trades import TRADES
@@ -120,6 +121,14 @@ def test_attack_mode_decides_whether_the_attack_moves_the_running_statistics(mod
     PGDAT(attack_mode=mode).loss(student, None, X, Y, attack=ATTACK)
     assert int(tracked) - before == (ATTACK.steps + 1 if mode == "train" else 1)
     assert student.training
+
+
+def test_an_attack_mode_that_is_none_is_refused() -> None:
+    wrong: Any = "training"
+    with pytest.raises(ValueError, match=r"ARD requires an attack_mode of eval or train\. Found: 'training'\."):
+        ARD(attack_mode=wrong)
+    with pytest.raises(ValueError, match="ARD requires an attack_mode"):
+        replace(ARD(), attack_mode=wrong)
 
 
 def test_all_teacher_points_of_the_outer_step_are_one_call() -> None:

@@ -68,6 +68,9 @@ class Method(Objective, ABC):
                     f"terms requires what can be added to a method, such as IGDM(alpha=10). Found: {term!r}. "
                     "A method has an attack of its own, so two of them do not add up."
                 )
+        mode = fields.get("attack_mode", "eval")
+        if mode not in ("eval", "train"):
+            raise ValueError(f"{cls.__name__} requires an attack_mode of eval or train. Found: {mode!r}.")
         return super().__new__(cls)
 
     @abstractmethod
