@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustill.attacks.search import PORTION, classify, in_portions, slope
-from tests.networks import conv_net, images, labels
+from robustill.attacks import Adversary, Linf, TargetedAPGD, TargetedFAB, TargetedMargin
+from robustill.attacks.search import PORTION, classify, in_portions, slope, targets_of
+from tests.networks import conv_net, images, labels, linear
 
 
 class Watched(nn.Module):
@@ -55,3 +56,29 @@ def test_rows_that_belong_together_are_in_one_portion() -> None:
 
 def test_no_images_are_no_portions() -> None:
     assert classify(conv_net().eval(), images(0, 3, 8, 8)).shape == (0, 10)
+
+
+def test_the_true_class_is_no_target_however_many_share_its_logit() -> None:
+    logits = torch.tensor([[3.0, 1, 2, 0], [5, 5, 5, 0], [0, 4, 1, 4]])
+    standing, targets = targets_of(nn.Flatten(), logits[:, None, None], torch.tensor([0, 0, 3]), 3)
+    assert standing.tolist() == [True, True, False]
+    assert torch.stack(targets, 1)[0].tolist() == [2, 1, 3]
+    assert torch.stack(targets, 1)[1].sort().values.tolist() == [1, 2, 3]
+    assert torch.stack(targets, 1)[2].tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        TargetedAPGD(budget=Linf(0.1), steps=5, loss=TargetedMargin(), targets=2),
+        TargetedFAB(budget=Linf(0.1), steps=5, targets=2),
+    ],
+    ids=["apgd-t", "fab-t"],
+)
+def test_an_image_whose_highest_logits_tie_is_attacked(attack: Adversary) -> None:
+    model, x = linear(3, 2), torch.full((1, 1, 1, 2), 0.5)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[0.0, 0], [1, 0], [0, 1]]))
+        model.bias.copy_(torch.tensor([0.0, -0.5, -0.5625]))
+    assert model(x)[0, :2].tolist() == [0, 0]
+    assert model(attack(model, x, torch.tensor([0]))).argmax(1) != 0

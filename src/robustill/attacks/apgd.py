@@ -28,7 +28,7 @@ from robustill.attacks.budgets import L1, Budget, Linf
 from robustill.attacks.l1_box import shrinkage
 from robustill.attacks.losses import CrossEntropy, LogitLoss, TargetedDLR, TargetedLoss
 from robustill.attacks.pace import Halving, Pace, Sparse
-from robustill.attacks.search import Mask, Rows, Search, classify, column, conquer, rand, randn, slope
+from robustill.attacks.search import Mask, Rows, Search, classify, column, conquer, rand, randn, slope, targets_of
 from robustill.limits import require_steps, require_targets
 from robustill.types import Images, Labels, Logits, PerSample
 
@@ -86,7 +86,7 @@ class TargetedAPGD(Adversary):
     def __call__(self, model: nn.Module, x: Images, y: Labels, *, generator: Generator | None = None) -> Images:
         with frozen(model):
             x = x.detach()
-            likeliest = classify(model, x).sort(dim=1).indices.flip(1)
+            standing, targets = targets_of(model, x, y, self.targets)
 
             def towards(target: Labels) -> Search:
                 def search(rows: Rows) -> tuple[Images, Mask]:
@@ -96,8 +96,7 @@ class TargetedAPGD(Adversary):
 
                 return search
 
-            targets = likeliest[:, 1 : self.targets + 1].unbind(1)
-            return conquer(x, likeliest[:, 0] == y, map(towards, targets))
+            return conquer(x, standing, map(towards, targets))
 
 
 class Sight(NamedTuple):

@@ -18,7 +18,7 @@ from robustill.attacks.base import Adversary, frozen
 from robustill.attacks.budgets import Budget
 from robustill.attacks.hyperplane import nearest_on_hyperplane
 from robustill.attacks.losses import TargetedMargin
-from robustill.attacks.search import Mask, Search, classify, column, conquer, in_portions, slope
+from robustill.attacks.search import Mask, Search, classify, column, conquer, in_portions, slope, targets_of
 from robustill.limits import require_steps, require_targets
 from robustill.types import Images, Labels, PerSample
 
@@ -48,13 +48,12 @@ class TargetedFAB(Adversary):
         """Draws nothing: the search starts at the image."""
         with frozen(model):
             x = x.detach()
-            likeliest = classify(model, x).sort(dim=1).indices.flip(1)
+            standing, targets = targets_of(model, x, y, self.targets)
 
             def towards(target: Labels) -> Search:
                 return lambda rows: _run(model, x[rows], y[rows], target[rows], self.budget, self.steps)
 
-            targets = likeliest[:, 1 : self.targets + 1].unbind(1)
-            return conquer(x, likeliest[:, 0] == y, map(towards, targets))
+            return conquer(x, standing, map(towards, targets))
 
 
 def _run(model: nn.Module, x: Images, y: Labels, target: Labels, budget: Budget, steps: int) -> tuple[Images, Mask]:

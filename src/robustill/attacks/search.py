@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int64
 from torch import Generator, Tensor, nn
 
 from robustill.precision import at_least_float32
-from robustill.types import Images, Logits, PerSample
+from robustill.types import Images, Labels, Logits, PerSample
 
 Rows = Int64[Tensor, " rows"]
 Mask = Bool[Tensor, " batch"]
@@ -36,6 +36,16 @@ def classify(model: nn.Module, x: Images) -> Logits:
     with torch.no_grad():
         (logits,) = in_portions(lambda some: (at_least_float32(model(some)),), x)
     return logits
+
+
+def targets_of(model: nn.Module, x: Images, y: Labels, count: int) -> tuple[Mask, tuple[Labels, ...]]:
+    """Which images the model gets right, and so many wrong classes of each, the likeliest first.
+
+    Where the true class shares the highest logit, ``argmax`` says whether it is right, here as everywhere.
+    """
+    logits = classify(model, x)
+    ranked = logits.scatter(1, y[:, None], torch.inf).sort(dim=1).indices.flip(1)  # the true class comes first
+    return logits.argmax(1) == y, ranked[:, 1 : count + 1].unbind(1)
 
 
 def slope(model: nn.Module, x: Images, loss: Callable[[Logits, Rows], PerSample]) -> tuple[Logits, PerSample, Images]:
