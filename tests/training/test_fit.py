@@ -15,7 +15,7 @@ from robustill.data import Batches, CropFlip, Split, generator
 from robustill.methods.pgd_at import PGDAT
 from robustill.methods.rslad import RSLAD
 from robustill.objectives import IGDM, Line, Method, Objective
-from robustill.training import EMA, SGD, Cosine, Epoch, MultiStep, OneCycle, State, fit
+from robustill.training import EMA, SGD, SWA, Cosine, Epoch, MultiStep, OneCycle, State, fit
 from robustill.training.checkpoint import read_state, save_state
 from robustill.types import PerSample
 from tests.networks import TinyConvNet, conv_net, frozen_teacher, labels
@@ -34,7 +34,7 @@ def batches(seed: int = 0, *, count: int = 40, batch_size: int = 16) -> Batches:
 def student(dropout: float = 0.0) -> TinyConvNet:
     network = conv_net(seed=1)
     if dropout:
-        network.body.append(nn.Dropout(dropout))
+        network.body.append(nn.Dropout(dropout)).append(nn.BatchNorm1d(network.head.in_features))
     return network
 
 
@@ -243,6 +243,7 @@ SETTINGS = [
     {"average": EMA(decay=0.9), "schedule": Cosine(warmup=1.5)},
     {"average": EMA(), "precision": "bfloat16"},
     {"dropout": 0.5},
+    {"dropout": 0.5, "average": SWA(begin=0.5)},
 ]
 
 
@@ -293,6 +294,13 @@ def test_anybodys_own_loop_gives_the_same_numbers() -> None:
     assert last.number == 3
 
 
+def test_a_resumed_run_takes_the_options_that_it_is_given() -> None:
+    """Who resumes with less weight decay shall have it; PyTorch would restore what was saved."""
+    calm = SGD(lr=0.1, momentum=0.5, weight_decay=0.0)
+    (group,) = trained(resume=trained(stop=1)[0], optimizer=calm)[1][-1].state.optimizer.param_groups
+    assert (group["momentum"], group["weight_decay"], group["nesterov"]) == (0.5, 0.0, False)
+
+
 # What is refused
 
 
@@ -302,10 +310,12 @@ def test_the_state_of_another_network_is_refused() -> None:
         next(fit(student(), None, batches(), method=PGDAT(), attack=ATTACK, epochs=2, resume=other))
 
 
-def test_the_state_without_an_average_is_refused_by_a_run_with_one() -> None:
-    saved = trained(stop=1)[0]
+@pytest.mark.parametrize("averages", [(None, EMA()), (EMA(), None)], ids=str)
+def test_a_state_without_an_average_is_not_one_with_it(averages: tuple[EMA | None, EMA | None]) -> None:
+    before, after = averages
+    saved = trained(stop=1, average=before)[0]
     with pytest.raises(ValueError, match="Found: the state of others"):
-        next(fit(student(), None, batches(), method=PGDAT(), attack=ATTACK, epochs=2, average=EMA(), resume=saved))
+        next(fit(student(), None, batches(), method=PGDAT(), attack=ATTACK, epochs=2, average=after, resume=saved))
 
 
 def test_a_teacher_in_train_mode_is_refused() -> None:

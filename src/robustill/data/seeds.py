@@ -6,6 +6,8 @@ share the seed of the run (``"order"``, ``"augmentation"``, an attack's noise) n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 
 import numpy as np
@@ -27,6 +29,14 @@ def mix(seed: int, *path: int | str) -> int:
 def generator(seed: int, *path: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh generator for the place that ``path`` names. Generators of two kinds of device give different numbers."""
     return torch.Generator(device).manual_seed(mix(seed, *path))
+
+
+@contextmanager
+def seeded(seed: int, *path: int | str, device: torch.device) -> Iterator[None]:
+    """Within, PyTorch's own generators, from which dropout draws, are those of the place; then as they were."""
+    with torch.random.fork_rng([torch.cuda.current_device()] if device.type == "cuda" else []):
+        torch.manual_seed(mix(seed, *path))
+        yield
 
 
 def permutation(count: int, seed: int, *path: int | str) -> Int64[Tensor, " count"]:

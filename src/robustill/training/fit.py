@@ -11,6 +11,7 @@ from typing import Any, Literal
 from torch import nn
 
 from robustill.attacks.base import Attack
+from robustill.data.seeds import seeded
 from robustill.objectives.base import Method
 from robustill.team import ALONE, Team
 from robustill.training.acceleration import accelerated
@@ -162,7 +163,8 @@ def fit(
                 between(state)
             began = time.perf_counter()
         if average and state.averaged:
-            refresh(average, state.averaged, partial(data.epoch, state.epoch + 1), team)
+            with seeded(seed, "average", state.epoch + 1, team.rank, device=device):
+                refresh(average, state.averaged, partial(data.epoch, state.epoch + 1), team)
         sums = state.end_epoch()
         yield Epoch(
             number=state.epoch,

@@ -69,12 +69,19 @@ class State:
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continues from what ``state_dict`` gave; one without a step, of an older version, is an epoch's end.
 
+        The optimizer goes on from its momentum, with the options that it was built with.
+
         Raises:
             ValueError: that was the state of another network or another optimizer.
         """
         try:
             self.student.load_state_dict(saved["student"])
+            chosen = [dict(group) for group in self.optimizer.param_groups]
             self.optimizer.load_state_dict(saved["optimizer"])
+            for group, options in zip(self.optimizer.param_groups, chosen, strict=True):
+                group.update(options)  # PyTorch takes the saved ones; the parameters are the same in both
+            if (self.averaged is None) != (saved["averaged"] is None):
+                raise ValueError("a weight average on one side only")
             if self.averaged:
                 self.averaged.load_state_dict(saved["averaged"])
             self.epoch, self.step, self.skipped = saved["epoch"], saved.get("step", 0), saved.get("skipped", 0)

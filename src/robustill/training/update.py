@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from robustill.data.seeds import generator, mix
+from robustill.data.seeds import generator, seeded
 from robustill.objectives.base import Method
 from robustill.team import Team
 from robustill.training.averages import Average
@@ -103,8 +103,7 @@ class Update:
         state.optimizer.zero_grad()
         step = state.epoch + 1, state.step
         noise = generator(self.seed, "attack", *step, device=x.device)
-        with torch.random.fork_rng([torch.cuda.current_device()] if x.is_cuda else []):
-            torch.manual_seed(mix(self.seed, "network", *step, self.team.rank))  # what a network draws itself: dropout
+        with seeded(self.seed, "network", *step, self.team.rank, device=x.device):
             return self.descend(x, y, progress=self._progress, generator=noise)
 
     def _finish(self, done: Descent | None) -> None:
