@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import robustill.validation
 from robustill.attacks import PGD, Attack, Clean, Linf
 from robustill.data import Split, load
 from robustill.evaluation import correct_under
+from robustill.files import reserved
 from robustill.models import load_model, read_entries
 from robustill.prepare import prepare
 from robustill.results import RunDirectory
@@ -310,6 +313,50 @@ def test_overwrite_never_removes_what_is_no_run(data: str, tmp_path: Path) -> No
     with pytest.raises(ValueError, match=r"--overwrite replaces only what the same command made\. Found: files in it"):
         train(small_run(data, epochs=1), tmp_path / "precious", overwrite=True)
     assert RunDirectory(tmp_path / "precious" / "run").metrics()
+
+
+def test_overwrite_leaves_a_run_to_the_process_that_trains_it(data: str, tmp_path: Path) -> None:
+    run = train(small_run(data, epochs=1), tmp_path / "run")
+    before = files(tmp_path)
+    message = r"Another process is at work in .*run\. Wait until it has ended"
+    with reserved(run.settings_file), pytest.raises(ValueError, match=message):
+        train(small_run(data, epochs=2), run.path, overwrite=True)
+    assert files(tmp_path) == before and len(run.metrics()) == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_stays_one(there: bool, data: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("target")
+    if there:
+        (tmp_path / "target").mkdir()
+    for epochs in (1, 2):
+        run = train(small_run(data, epochs=epochs), tmp_path / "link", overwrite=True)
+        assert len(run.metrics()) == len(RunDirectory(tmp_path / "target").metrics()) == epochs
+    assert run.path == tmp_path / "link" and run.path.is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "target"]
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_the_current_directory_is_refused(
+    name: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    with pytest.raises(
+        ValueError, match=rf"must not be the current directory, nor one above it\. Found: {name}\. Name a folder"
+    ):
+        train(small_run(data), Path(name), overwrite=True)
+    assert files(tmp_path) == []
+
+
+def test_what_cannot_be_put_in_its_place_is_removed(data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Path, target: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path), None, str(target))
+
+    monkeypatch.setattr(Path, "rename", forbidden)
+    with pytest.raises(PermissionError, match="run'"):
+        train(small_run(data), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])

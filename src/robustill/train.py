@@ -110,7 +110,14 @@ def _begun(target: RunDirectory) -> Run:
 
 
 def check_free(directory: Path, *, overwrite: bool, mark: str = "run.yaml") -> None:
-    """Refuses a directory that holds something, unless it may be replaced and ``mark`` shows that it is what it was."""
+    """Refuses a directory that holds something, unless it may be replaced and ``mark`` shows that it is what it was.
+
+    The current one is refused too: it would be replaced under the feet of whoever is in it.
+    """
+    if Path.cwd().is_relative_to(directory.resolve()):
+        raise ValueError(
+            f"--output must not be the current directory, nor one above it. Found: {directory}. Name a folder in it."
+        )
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return
     if directory.is_dir() and overwrite and (directory / mark).is_file():
@@ -131,21 +138,35 @@ def begin(setting: Setting, directory: Path) -> RunDirectory:
     """Makes the directory of a run (in place of the run that was there) with what is known before the first step.
 
     It appears at once and whole: whatever interrupts this, a directory with a run.yaml can be resumed.
+
+    Raises:
+        ValueError: another process trains the run that was there.
     """
     rows = protocol(setting)  # what may fail comes before the first file
-    staged = directory.with_name(f".{directory.name}.new")
-    shutil.rmtree(staged, ignore_errors=True)
+    place = directory.resolve()  # a symbolic link stays one
+    staged, old = (place.with_name(f".{place.name}.{age}") for age in ("new", "old"))
+    _remove(staged, old)
     try:
         write_text(RunDirectory(staged).settings_file, setting.run.to_yaml())
         write_json(staged / "environment.json", environment() | _processes())
         write_json(staged / "protocol.json", rows)
-        if directory.exists():
-            shutil.rmtree(directory)
-        staged.rename(directory)
+        with ExitStack() as held:
+            if (before := RunDirectory(place).settings_file).is_file():
+                held.enter_context(reserved(before))
+            if place.exists():
+                place.rename(old)
+            staged.rename(place)
     except OSError as error:
         error.filename = str(directory)  # what the user named
         raise
+    finally:
+        _remove(staged, old)
     return RunDirectory(directory)
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _processes() -> dict[str, Any]:
