@@ -100,3 +100,12 @@ def test_what_is_no_number_comes_to_an_end(budget: Budget) -> None:
     offset[0] = torch.nan
     d = nearest_on_hyperplane(point, normal, offset, budget)
     assert d[1:].isfinite().all()
+
+
+@every_budget
+def test_an_offset_finer_than_the_pixels(budget: Budget) -> None:
+    """As the logits of a float64 network on float32 images give it."""
+    point, normal, offset = case()
+    d = nearest_on_hyperplane(point.float(), normal.float(), offset, budget)
+    assert d.dtype == torch.float32
+    torch.testing.assert_close((normal * d).sum(1), -offset, rtol=0, atol=1e-4)

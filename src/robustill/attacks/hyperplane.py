@@ -35,7 +35,7 @@ def nearest_on_hyperplane(point: Points, normal: Points, offset: PerSample, budg
     heaviest pixel values go all their way, one after the other.
     """
     against = normal * torch.where(offset < 0, 1.0, -1.0)[:, None]
-    needed = offset.abs()[:, None]
+    needed = offset.abs()[:, None].to(point)  # logits may be finer than pixels are
     if not isinstance(budget, Linf):
         against.mul_(_over(against.abs(), LEAST))
     room = _over(against, 0).sub_(point).abs_()
