@@ -107,3 +107,20 @@ def test_portions_make_no_difference(count: int) -> None:
     (expected,) = torch.autograd.grad((weights * whole[:, 1]).sum(), point)
     torch.testing.assert_close(gradient, expected)
     assert not value.requires_grad and all(weight.grad is None for weight in network.parameters())
+
+
+def test_a_copy_that_cannot_run_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    """A view needs the memory format that a copy does without."""
+
+    class Viewing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            z: Tensor = self.conv(x)
+            return z.view(z.size(0), -1)
+
+    network = Viewing().eval()
+    assert swift(network, images(4, 3, 5, 5)) is network
+    assert capfd.readouterr() == ("", "")
