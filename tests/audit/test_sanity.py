@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
-from robustill.attacks import FGSM, Adversary, Ascent, Linf, Margin, UniformNoise
+from robustill.attacks import FGSM, Adversary, Ascent, Budget, Linf, Margin, Uniform, UniformNoise
 from robustill.audit import Subject
 from robustill.audit.sanity import DRAWS, MULTIPLES
+from robustill.audit.subject import BATCH
 from robustill.types import Images
 from tests.audit.planting import constant, easy, first, plant, plant_autoattack, subject_of, verdict
 from tests.networks import linear
@@ -19,7 +21,7 @@ STANDARD = (*QUICK, "fab-t", "square")
 
 
 def again(subject: Subject) -> Adversary:
-    return Ascent(attack=subject.pgd(), restarts=subject.effort.restarts - 1)
+    return Ascent(attack=subject.pgd(), restarts=subject.effort.restarts)
 
 
 def noise(subject: Subject) -> Adversary:
@@ -187,3 +189,32 @@ def test_autoattacks_examples_are_looked_at_too() -> None:
     assert verdict("C26", subject) == ("fail", "20 of 20 examples are classified correctly after all")
     plant_autoattack(subject, [0] * 5, QUICK)
     assert verdict("C26", subject) == ("pass", "no attack broke an image")
+
+
+def test_restarts_are_other_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject, drawn, starts = subject_of(linear(4, 36), budget=Linf(1e-6)), Uniform.__call__, list[Images]()
+
+    def remember(self: Uniform, x: Images, budget: Budget, generator: torch.Generator | None = None) -> Images:
+        starts.append(drawn(self, x, budget, generator) - x)
+        return x + starts[-1]
+
+    monkeypatch.setattr(Uniform, "__call__", remember)
+    assert verdict("C19", subject)[0] == "pass"
+    firsts = {tuple(start[0].flatten().tolist()) for start in starts if len(start) == BATCH}
+    assert len(firsts) == subject.effort.restarts
+
+
+def test_square_is_not_asked_where_nothing_stands() -> None:
+    class Viewing(nn.Module):
+        """As many networks do, it cannot view an empty batch."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = linear(4, 36)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.as_tensor(self.network(x.view(x.size(0), -1)))
+
+    subject = subject_of(Viewing())
+    plant_autoattack(subject, [1] * 200, QUICK)
+    assert verdict("C22", subject) == ("pass", "0 of 200 images fall to Square alone; none is left for it")

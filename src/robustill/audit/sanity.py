@@ -45,7 +45,7 @@ class StrongestOfAll(Check):
         others = {
             "FGSM": FGSM(budget=subject.budget),
             "PGD": pgd,
-            "another start of PGD": _again(subject),
+            "PGD from more starts": _again(subject),
             "PGD on the margin": Ascent(attack=pgd, loss=Margin()),
         }
         broken = {
@@ -145,9 +145,11 @@ class StrongerThanQueries(Check):
             broken = int((staged.broken_by == staged.stages.index("square")).sum())
             return Reading.share(broken, len(subject.strong), "images fall to Square alone")
         rows = subject.strong[subject.stands]
+        if not len(rows):
+            return Reading.share(0, len(subject.strong), "images fall to Square alone; none is left for it")
         square = Square(budget=subject.budget, queries=subject.effort.queries)
         found = square(subject.model, subject.x[rows], subject.y[rows], generator=subject.noise("square"))
-        broken = int((subject.ask(found).argmax(1) != subject.y[rows]).sum()) if len(rows) else 0
+        broken = int((subject.ask(found).argmax(1) != subject.y[rows]).sum())
         said = f"images fall to {square.queries} queries of Square alone"
         return Reading.share(broken, len(subject.strong), said)
 
@@ -237,8 +239,8 @@ class Verified(Check):
 
 
 def _again(subject: Subject) -> Adversary:
-    """PGD from the starts after the first."""
-    return Ascent(attack=subject.pgd(), restarts=subject.effort.restarts - 1)
+    """PGD from as many starts as the audit asks about; the first may be that of PGD itself."""
+    return Ascent(attack=subject.pgd(), restarts=subject.effort.restarts)
 
 
 def _drop(before: Flags, after: Flags, what: str) -> Reading:
