@@ -12,6 +12,7 @@ from robustill.data import Dataset
 from robustill.data.batches import in_order
 from robustill.data.split import Split
 from robustill.evaluation import Distance, Measurement, Remainder, adversaries_named, plan
+from robustill.evaluation.device import device_of
 from robustill.evaluation.radius import budget_of
 from robustill.expression import parse
 from robustill.limits import IMAGES, SEED, require_between
@@ -63,7 +64,7 @@ class Yardstick:
     def pass_macs(self, model: Classifier) -> float:
         """Multiply-accumulates of one pass of one image."""
         x, _ = next(in_order(self.split, 1))
-        return forward_macs(model, x.to(next(model.parameters()).device))
+        return forward_macs(model, x.to(device_of(model)))
 
     def work(self, model: Classifier) -> float:
         """What measuring a network takes, in multiply-accumulates."""

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Generator, nn
 
-from robustill.attacks import Adversary, AutoAttack, Clean, Linf
+from robustill.attacks import PGD, VMIFGSM, Adversary, AutoAttack, Clean, Linf, Transfer
 from robustill.data import Split
-from robustill.evaluation import Ledger, Shard, Under, contribute, evaluate, plan
+from robustill.evaluation import Curve, Ledger, Measurement, Remainder, Shard, Under, contribute, evaluate, plan
 from robustill.types import Images, Labels
 from tests.evaluation.brief import Brief
 from tests.evaluation.test_accuracy import coloured, linear_case
@@ -60,6 +60,18 @@ def test_a_teacher_on_another_device() -> None:
         evaluate(conv_net(), coloured(), adversaries=CLEAN, teacher=conv_net(seed=2).to("meta"))
 
 
+@pytest.mark.parametrize("measured", ["curve", "remainder"])
+def test_a_surrogate_on_another_device(measured: str) -> None:
+    budget = Linf(8 / 255)
+    transfer = Transfer(attack=VMIFGSM(budget=budget), surrogate=conv_net(seed=2).to("meta"), name="other")
+    found: Measurement = (
+        Curve(Under("vmi", transfer), (4 / 255,)) if measured == "curve" else Remainder(budget, transfer)
+    )
+    assert found.networks == (transfer.surrogate,)
+    with pytest.raises(ValueError, match=r"on one device\. Found: the model on cpu, another on meta"):
+        evaluate(conv_net(), coloured(), adversaries={}, more=[found])
+
+
 @pytest.mark.parametrize(("scale", "shift"), [(1, -0.6), (1, 0.6), (255, 0), (float("nan"), 0)])
 def test_pixels_of_another_range(scale: float, shift: float) -> None:
     x = scale * images(4, 3, 6, 6) + shift
@@ -106,3 +118,26 @@ def test_two_measurements_of_one_name() -> None:
     brief = Brief(budget=Linf(8 / 255))
     with pytest.raises(ValueError, match=r"a name of its own\. Found twice: aa\."):
         evaluate(conv_net(), coloured(), adversaries={"aa": brief}, more=[Under("aa", brief)])
+
+
+class Buffered(nn.Module):
+    """A network that has buffers and no parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(()))
+        self.shift: torch.Tensor
+
+    def forward(self, x: Images) -> torch.Tensor:
+        return x.flatten(1)[:, :10] + self.shift
+
+
+@pytest.mark.parametrize("network", [Buffered(), nn.Flatten()], ids=["buffers", "nothing"])
+def test_a_network_without_parameters_is_measured_too(network: nn.Module) -> None:
+    attack = PGD(budget=Linf(8 / 255), steps=1, step_size=8 / 255)
+    assert evaluate(network, coloured(), adversaries=CLEAN | {"pgd": attack}).accuracies["pgd"].n == 50
+
+
+def test_the_device_of_buffers_counts() -> None:
+    with pytest.raises(ValueError, match=r"on one device\. Found: the model on cpu, another on meta"):
+        evaluate(conv_net(), coloured(), adversaries=CLEAN, teacher=Buffered().to("meta"))

@@ -61,3 +61,13 @@ def test_an_evaluation_reports_it_with_its_parameters_and_leaves_no_trace() -> N
     assert "uniform in Linf(8/255), not clipped, or of PGD(budget=Linf(8/255), steps=5, step_size=4/255)" in (
         found["remainder_uniform"].text
     )
+
+
+def test_a_transformer_whose_attention_has_no_second_derivative() -> None:
+    class Attention(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.scaled_dot_product_attention(x, x, x)[:, 0].mean(1)
+
+    x = images(3, 1, 8, 8)
+    share = remainder_proportion(Attention(), x, torch.full_like(x, 1e-3))
+    assert share.isfinite().all() and share.max() < 1e-3

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -34,6 +33,7 @@ from robustill.component import Component
 from robustill.data.batches import in_order
 from robustill.data.seeds import generator
 from robustill.data.split import Split
+from robustill.evaluation.device import device_of
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, Logits, PerSample
 
@@ -112,8 +112,7 @@ class Subject:
 
     @cached_property
     def device(self) -> torch.device:
-        tensors = chain(self.model.parameters(), self.model.buffers())
-        return next((tensor.device for tensor in tensors), torch.device("cpu"))
+        return device_of(self.model)
 
     @cached_property
     def x(self) -> Images:

@@ -11,6 +11,7 @@ from robustill.attacks import Clean, frozen
 from robustill.data.batches import in_order
 from robustill.data.split import Split
 from robustill.evaluation.accuracy import correct_under
+from robustill.evaluation.device import device_of
 from robustill.evaluation.measurement import Measurement
 from robustill.precision import exact_float32
 from robustill.results import wilson
@@ -32,9 +33,9 @@ def admit(model: nn.Module, split: Split, measurements: Sequence[Measurement], *
     """
     if not len(split):
         raise ValueError("An evaluation needs at least one image. Found: none.")
-    device = next(model.parameters()).device
+    device = device_of(model)
     for network in {other for measurement in measurements for other in measurement.networks}:
-        other = next(network.parameters()).device
+        other = device_of(network)
         if other != device:
             raise ValueError(
                 f"All networks must be on one device. Found: the model on {device}, another on {other}. "

@@ -14,6 +14,7 @@ from robustill.allocation import keep_freed_memory
 from robustill.data.batches import in_order
 from robustill.data.seeds import generator
 from robustill.data.split import Split
+from robustill.evaluation.device import device_of
 from robustill.evaluation.ledger import Ledger
 from robustill.evaluation.measurement import Measurement
 from robustill.precision import exact_float32
@@ -79,7 +80,7 @@ def measure_batches(
     Returns:
         The arrays of all images measured, in their order; nothing where the shard holds no batch.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     keep_freed_memory()
     page = None if ledger is None else ledger.page(model, measurement, seed)
     parts: list[Part] = []

@@ -77,6 +77,10 @@ class Curve(Measurement):
         return 1 + self.under.passes * (1 + max(withstood(own - 1), withstood(last - own)))
 
     @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        return self.under.networks
+
+    @property
     def budgets(self) -> tuple[Budget, ...]:
         return Under(self.name, self.at(-1)).budgets
 

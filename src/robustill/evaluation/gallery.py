@@ -17,6 +17,7 @@ from robustill.data.batches import in_order
 from robustill.data.seeds import generator
 from robustill.data.split import Split
 from robustill.evaluation.agreement import cosine, input_gradient
+from robustill.evaluation.device import device_of
 from robustill.evaluation.surface import random_direction, surface
 from robustill.precision import exact_float32
 from robustill.types import Images, Labels
@@ -38,7 +39,7 @@ def gallery(
     """The arrays for the first image of each of the first ``images`` classes: the same images for every model."""
     labels = split.labels.cpu().numpy()
     index = np.sort(np.unique(labels, return_index=True)[1][:images])
-    device = next(model.parameters()).device
+    device = device_of(model)
     x, y = next(iter(in_order(split.subset(torch.from_numpy(index)).to(device), len(index))))
     x_adv = attack(model, x, y, generator=generator(seed, "gallery", device=device))
     across = random_direction(x_adv - x, generator(seed, "surface", device=device))

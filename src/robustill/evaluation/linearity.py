@@ -12,15 +12,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from robustill.attacks import Adversary, Budget, frozen
 from robustill.component import in_full
-from robustill.evaluation.accuracy import passes
+from robustill.evaluation.accuracy import Under, passes
 from robustill.evaluation.measurement import Measurement
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, PerSample
 
 
+@sdpa_kernel(SDPBackend.MATH)  # the faster kernels of attention cannot be derived twice
 def remainder_proportion(model: nn.Module, x: Images, epsilon: Images) -> PerSample:
     """The remainder's share of the output at ``x + epsilon`` for each image, in eval mode.
 
@@ -64,6 +66,10 @@ class Remainder(Measurement):
     @property
     def passes(self) -> float:
         return 2 * 5 + passes(self.adversary)  # for each ε a forward there, and a directional derivative
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        return Under(self.name, self.adversary).networks
 
     @property
     def budgets(self) -> tuple[Budget, ...]:
