@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from robustill.component import find
+from robustill.cost import cost
+from robustill.expression import parse
 from robustill.objectives import Method
-from scripts.methods_table import OUTPUT, Described, main
+from scripts.methods_table import ATTACK, OUTPUT, Described, main
 
 METHODS = find("robustill.methods", Method)
 
@@ -28,6 +31,17 @@ def test_the_docstring_of_a_method_says_source_formula_inner_loss_and_deviations
     attacks = cls().inner is not None  # type: ignore[call-arg]  # every method has defaults
     assert re.search(r"inner:  (KL|CE)\(" if attacks else "inner:  none", text)
     assert described.deviations.startswith(("Deviations: ", "Deviations of ", "Deviations, as "))
+
+
+def test_the_method_of_contributing_takes_a_step_and_keeps_the_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (OUTPUT.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (tmp_path / "my_ad.py").write_text(text.split("```python\n")[1].split("```")[0], encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    method = parse("my_ad:MyAD() + IGDM(alpha=10)", Method)
+    assert cost(method, ATTACK).needs_teacher
+    test_the_docstring_of_a_method_says_source_formula_inner_loss_and_deviations(type(method))
 
 
 @pytest.mark.parametrize(
