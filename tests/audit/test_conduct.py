@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from robustill.attacks import L2, Linf
-from robustill.audit import AuditResult, Check, Finding, Record, audit, checks
+from robustill.audit import AuditResult, Check, Finding, Reading, Record, Subject, audit, checks
 from robustill.data import Dataset
 from robustill.data.split import Split
 from tests.audit import defects
@@ -156,3 +156,25 @@ def test_what_is_written(tmp_path: Path) -> None:
 
 def test_a_record_of_nothing() -> None:
     assert Record() == Record(evaluation=None, validation=(), train=None)
+
+
+class Torn(Check):
+    id = "Z1"
+    title = "Torn"
+    meaning = "Something grave."
+
+    def measure(self, subject: Subject) -> Reading:
+        raise RuntimeError("derivative for this\n  is not implemented")
+
+
+def test_a_check_that_ends_with_an_error_warns_and_the_others_are_made() -> None:
+    result = audit(linear(4, 36), split(8), effort=EFFORT, which=[Torn(), *only("A1")])
+    torn = result["Z1"]
+    assert torn.measured == "could not be made: RuntimeError: derivative for this is not implemented"
+    assert (torn.verdict, torn.value, result["A1"].verdict) == ("warn", None, "pass")
+    assert torn.meaning.startswith("Nothing is known of what this check asks about")
+
+
+def test_a_budget_that_holds_every_image() -> None:
+    with pytest.raises(ValueError, match=r"L2\(128\), which holds every image\. Did you mean L2\(128/255\)"):
+        audit(linear(4, 36), split(8), budget=L2(128))

@@ -20,6 +20,10 @@ from robustill.data.split import Split, hold_out
 from robustill.environment import environment
 from robustill.limits import SEED, require_between
 
+UNKNOWN = "Nothing is known of what this check asks about: the network or an attack on it ended with an error."
+LONGEST = 300
+"""Characters of an error that are told."""
+
 
 def checks() -> tuple[Check, ...]:
     """Every check of this package with its thresholds, in the order of their numbers."""
@@ -57,11 +61,12 @@ def audit(
         announce: told each check before it is made.
 
     Raises:
-        ValueError: there are no images, or a label is none of the network's classes.
+        ValueError: there are no images, the budget holds every image, or a label is none of the network's classes.
     """
     require_between("seed", seed, 0, SEED)
     began = time.perf_counter()
     subject = _subject(model, split, budget or Linf(8 / 255), teacher, effort, seed, record or Record())
+    subject.budget.require_room(subject.x)
     with torch.random.fork_rng():  # a network may draw, and what it draws should repeat and leave no trace
         torch.manual_seed(mix(seed, "audit"))
         _require_classes(subject)
@@ -124,13 +129,17 @@ def _examine(
 
 
 def _made(check: Check, subject: Subject, failed: list[str]) -> Finding:
-    began = time.perf_counter()
-    reading = Skipped(f"presupposes {', '.join(failed)}") if failed else check.measure(subject)
-    verdict: Verdict = "skipped" if isinstance(reading, Skipped) else check.judge(reading)
+    began, meaning = time.perf_counter(), check.meaning
+    try:
+        reading = Skipped(f"presupposes {', '.join(failed)}") if failed else check.measure(subject)
+        verdict: Verdict = "skipped" if isinstance(reading, Skipped) else check.judge(reading)
+    except Exception as error:  # a stranger's network may do anything; what else was found is kept
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        reading, verdict, meaning = Skipped(f"could not be made: {said[:LONGEST]}"), "warn", UNKNOWN
     return Finding(
         id=check.id,
         title=check.title,
-        meaning=check.meaning,
+        meaning=meaning,
         check=in_full(check),
         verdict=verdict,
         value=None if isinstance(reading, Skipped) else reading.value,

@@ -22,9 +22,9 @@ class Finding:
     Attributes:
         id, title, meaning: of the check.
         check: the check with its thresholds, as text.
-        verdict: what the thresholds make of the number.
-        value: the number; None where the check was skipped.
-        measured: the number in words, or why the check was skipped.
+        verdict: what the thresholds make of the number; ``warn`` for a check that ended with an error.
+        value: the number; None where the check was skipped, or ended with an error.
+        measured: the number in words, or why the check was skipped, or the error.
         threshold: the thresholds in words.
         seconds: how long it took.
     """
