@@ -116,3 +116,12 @@ def test_a_graph_that_ends_elsewhere_is_no_path() -> None:
 
     assert verdict("A7", subject_of(Elsewhere())) == ("fail", "no gradient arrives")
     assert verdict("A7", easy()) == ("pass", "a gradient arrives")
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_one_image_of_single_values_has_no_spread(normalised: bool) -> None:
+    norm = nn.BatchNorm1d(36)
+    norm.train()(torch.rand(20, 36))
+    network = nn.Sequential(nn.Flatten(), *([norm] if normalised else []), nn.Linear(36, 4))
+    assert verdict("A6", subject_of(network, count=1))[0] == "skipped"
+    assert verdict("A6", subject_of(network, count=2))[0] != "skipped"

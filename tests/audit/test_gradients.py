@@ -61,3 +61,9 @@ def test_shattered_gradients() -> None:
 )
 def test_linearity(function: Callable[[Tensor], Tensor], expected: str) -> None:
     assert verdict("B15", subject_of(Through(function)))[0] == expected
+
+
+def test_images_of_black_and_white_have_no_slope_to_measure() -> None:
+    subject = easy()
+    subject.__dict__["x"] = subject.x.round()
+    assert verdict("B13", subject) == ("skipped", "only pixels at 0 and 1 have a gradient")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from robustill.attacks import L1, L2, PGD, AutoAttack, Budget, Linf
-from robustill.audit.planted import _distance, _nearest_mean
+from robustill.audit.planted import _distance, _Features, _nearest_mean
 from robustill.types import Images
 from tests.audit.planting import constant, easy, subject_of, verdict
 from tests.networks import conv_net, linear
@@ -79,3 +81,24 @@ def test_the_distance_is_the_margin_over_the_dual_norm() -> None:
             for other in others
         ]
         torch.testing.assert_close(distance[row], torch.stack(ways).min(), rtol=1e-3, atol=1e-6)
+
+
+def test_images_of_one_class_are_nothing_to_tell_apart() -> None:
+    subject = easy()
+    alike = replace(subject, split=replace(subject.split, labels=torch.zeros_like(subject.y)))
+    found, said = verdict("D29", alike)
+    assert found == "skipped" and said.startswith("all images are of one class")
+
+
+def test_a_layer_that_is_called_by_keyword() -> None:
+    class Keyword(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(36, 4)
+
+        def forward(self, x: Images) -> torch.Tensor:
+            return torch.as_tensor(self.last(input=x.flatten(1)))
+
+    subject = subject_of(Keyword())
+    assert torch.equal(_Features(subject.model)(subject.x), subject.x.flatten(1))
+    assert verdict("A6", subject)[0] == "pass"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ FEW = 32
 """Images for what no statistics are needed for."""
 SPREAD = 4
 """A spread of what enters the first layer at which pixels have certainly been divided by their spread twice."""
+
+ONE_VALUE = "a single value of each channel has no spread; more images have one"
 
 
 class EvalMode(Check):
@@ -137,13 +140,18 @@ class NormalisedOnce(Check):
         if layer is not None and _has_statistics(layer):
             mean, std = layer.running_mean, (layer.running_var + layer.eps).sqrt()
             values = entering.transpose(0, 1).flatten(1)
+            if values.shape[1] < 2:
+                return Skipped(ONE_VALUE)
             distance = torch.hypot((values.mean(1) - mean) / std, values.std(1) / std - 1)
             apart = float(distance.nanmedian())
             return Reading.of(apart, f"{apart:.2f} from the first BatchNorm's running statistics; {span}")
         layer, entering = _first_input(subject.model, x, (nn.Conv2d, nn.Linear))
         if layer is None:
             return Skipped("no BatchNorm, convolution or linear layer to look into")
-        spread = float(entering.transpose(0, 1).flatten(1).std(1).max())
+        values = entering.transpose(0, 1).flatten(1)
+        if values.shape[1] < 2:
+            return Skipped(ONE_VALUE)
+        spread = float(values.std(1).max())
         # Some networks scale their pixels otherwise, and nothing here says how this one was trained: never a fail
         return Reading(spread / SPREAD, f"the first layer sees a spread of {spread:.2f}; {span}", least=0.0)
 
@@ -251,10 +259,14 @@ def _first_input(model: nn.Module, x: Images, kinds: tuple[type[nn.Module], ...]
     """The first module of some kinds that a forward reaches, and what enters it; None where there is none."""
     reached: list[tuple[nn.Module, Tensor]] = []
 
-    def keep(module: nn.Module, given: tuple[Tensor, ...]) -> None:
-        reached.append((module, given[0].detach()))
+    def keep(module: nn.Module, given: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> None:
+        reached.append((module, (*given, *named.values())[0].detach()))
 
-    hooks = [module.register_forward_pre_hook(keep) for module in model.modules() if isinstance(module, kinds)]
+    hooks = [
+        module.register_forward_pre_hook(keep, with_kwargs=True)
+        for module in model.modules()
+        if isinstance(module, kinds)
+    ]
     try:
         with frozen(model), torch.no_grad():
             model(x)

@@ -90,7 +90,7 @@ class FiniteDifferences(Check):
         moved = slope != 0
         error = ((slope - rise).abs() / (slope.abs() + rise.abs()).clamp_min(1e-30))[moved]
         if not len(error):
-            return Skipped("every gradient is zero")
+            return Skipped("only pixels at 0 and 1 have a gradient" if gradient.any() else "every gradient is zero")
         median = float(error.median())
         return Reading.of(median, f"{median:.1%} off in the median of {len(error)} images")
 

@@ -113,8 +113,10 @@ class ExactOnLinear(Check):
     unit = "%"
     fail: float = 0
 
-    def measure(self, subject: Subject) -> Reading:
+    def measure(self, subject: Subject) -> Reading | Skipped:
         labels = subject.split.labels % TARGETED  # of more classes, every tenth is one: AutoAttack has nine targets
+        if len(labels.unique()) < 2:
+            return Skipped("all images are of one class: nothing for a linear network to tell apart")
         split = replace(subject.split, labels=labels)
         network = _nearest_mean(subject.x, labels.to(subject.device))
         linear = Subject(network, split, subject.budget, subject.effort, subject.seed)
@@ -138,7 +140,9 @@ class _Features:
 
     def __call__(self, x: Images) -> Features:
         entered: list[Tensor] = []
-        hook = self.layer and self.layer.register_forward_pre_hook(lambda module, given: entered.append(given[0]))
+        hook = self.layer and self.layer.register_forward_pre_hook(
+            lambda module, given, named: entered.append((*given, *named.values())[0]), with_kwargs=True
+        )
         try:
             with frozen(self.model):
                 logits = self.model(x)
