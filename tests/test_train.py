@@ -20,7 +20,7 @@ from robustill.data import Split, load
 from robustill.evaluation import correct_under
 from robustill.files import reserved
 from robustill.models import load_model, read_entries
-from robustill.prepare import prepare
+from robustill.prepare import check_alone, prepare
 from robustill.results import RunDirectory
 from robustill.train import read_run, resume, train
 from robustill.training.checkpoint import states
@@ -268,6 +268,24 @@ def test_a_setting_that_does_not_fit_leaves_everything_as_it_was(
     with pytest.raises((ValueError, FileNotFoundError), match=message):
         train(small_run(**{"data": data, **changes}), tmp_path / "run", overwrite=old)
     assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == before
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ({"batch_size": 32}, r"Found: a last batch of 1, divided by 1 \("),
+        ({"batch_size": 33, "accumulate": 17}, r"Found: a last batch of 32, divided by 17 \("),
+    ],
+)
+def test_a_part_of_one_image_is_refused_where_batch_norm_needs_two(
+    sizes: dict[str, int], found: str, tmp_path: Path
+) -> None:
+    run = small_run(archive(tmp_path / "few.npz", train=65), validation=0, **sizes)
+    with pytest.raises(ValueError, match=rf"SmallCNN.* needs 2 images in every part of a batch.* {found}"):
+        train(run, tmp_path / "run")
+    assert files(tmp_path) == ["few.npz"]
+    check_alone(prepare(replace(run, image_size=16)))  # BatchNorm sees several pixels of each
+    check_alone(prepare(replace(run, batch_size=31, accumulate=1)))
 
 
 def test_no_cuda_is_said(data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

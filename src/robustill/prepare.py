@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from itertools import chain
 
@@ -139,6 +140,25 @@ def check_shares(run: Run, team: Team, batches: Batches) -> None:
                 f"sync_batch_norm needs an image for every process in every part of a batch, {smallest} in all. Found: "
                 f"{batches.smallest} images in the last batch of an epoch. Give another batch_size."
             )
+
+
+def check_alone(setting: Setting) -> None:
+    """Refuses batches of which a part is a single image, where the student's BatchNorm cannot take its deviation."""
+    run, team, last = setting.run, setting.team, setting.batches.smallest
+    parts = team.size * run.accumulate
+    if last >= 2 * parts or (run.sync_batch_norm and team.size > 1):
+        return
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            deepcopy(setting.student).train()(setting.image)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            f"{run.student} needs 2 images in every part of a batch: of images of this size its BatchNorm sees one "
+            f"pixel each. Found: a last batch of {last}, divided by {parts} (processes times accumulate). Give another "
+            "batch_size, or a smaller accumulate."
+        ) from error
 
 
 def _placed(network: Classifier, device: torch.device) -> Classifier:

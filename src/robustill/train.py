@@ -20,7 +20,7 @@ from rich.markup import escape
 from robustill.environment import environment
 from robustill.files import remove_leftovers, reserved, write_json, write_text
 from robustill.models import save_model
-from robustill.prepare import prepare
+from robustill.prepare import check_alone, prepare
 from robustill.profile import Profile, profile
 from robustill.progress import Bar, Watched
 from robustill.protocol import protocol
@@ -56,6 +56,7 @@ def train(
     team = here()
     team.led(lambda: check_free(directory, overwrite=overwrite))
     setting = prepare(run)
+    check_alone(setting)
     # Whole steps, so that what cannot be trained fails before a file is written
     found = profile(setting, PROFILED_STEPS if profiled else 1)
     target = team.led(lambda: begin(setting, directory))
