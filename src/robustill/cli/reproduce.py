@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
         "reproduce",
         "Makes tables and figures of the IGDM paper: trains and measures what is missing, and sets the paper's numbers "
         "beside. Runs are shared between targets and kept: call it again to continue.",
-        "TARGET... [--scale demo|mini|paper] [--dry-run]",
+        "TARGET... [--scale demo|mini|paper] [--dry_run]",
     )
     parser.add_argument(
         "targets", type=str, nargs="+", metavar="TARGET", help="table1 to table6, fig2, fig4, fig5, or all"
