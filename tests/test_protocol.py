@@ -74,6 +74,13 @@ def test_a_distillation(data: str, teacher: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "attack", ["FGSM(budget=L2(1))", "VMIFGSM(budget=L2(1))", "PGD(budget=L2(1), step_size=1, start=Zero())"]
+)
+def test_an_attack_from_the_image_itself(attack: str, data: str) -> None:
+    assert ", from the image itself, student in" in told(prepare(small_run(data, attack=attack)))["attack"]
+
+
 def test_nothing_held_out(data: str) -> None:
     rows = told(prepare(small_run(data, validation=0)))
     assert rows["selection"] == "the last epoch; nothing is held out"

@@ -97,6 +97,19 @@ def test_the_name_says_method_student_and_seed(run: Run, name: str) -> None:
     assert run.name == name
 
 
+@pytest.mark.parametrize(
+    ("method", "attack"),
+    [
+        ("TRADES()", "PGD(budget=Linf(8/255), step_size=2/255)"),
+        ("TRADES(start=Zero())", "PGD(budget=Linf(8/255), step_size=2/255, start=Uniform())"),
+        ("TRADES(inner=StudentCE())", "FGSM(budget=Linf(8/255))"),
+        ("RSLAD()", "VMIFGSM(budget=Linf(8/255))"),
+    ],
+)
+def test_an_attack_may_start_where_its_loss_is_not_flat(method: str, attack: str) -> None:
+    assert Run.from_texts({"student": "SmallCNN()", "method": method, "attack": attack})
+
+
 def test_every_recipe_is_a_run_with_a_line_that_says_which() -> None:
     for name, said in list_recipes().items():
         run = Run.from_texts(recipe(name))
@@ -137,6 +150,18 @@ GOOD: dict[str, Any] = {"student": "SmallCNN()"}
         (GOOD | {"checkpoint_minutes": float("inf")}, "^checkpoint_minutes must be a positive number.* Found: inf."),
         (GOOD | {"stream": "maybe"}, "^stream must be true or false or null. Found: 'maybe'."),
         (GOOD | {"extra": 3}, "^extra must be a text or null. Found: 3."),
+        *(
+            (
+                GOOD | {"method": method, "attack": attack},
+                r"^TRADES\(.* needs an attack from noise.* is flat at the image itself.* Found: attack=.* Give PGD with start=",
+            )
+            for method, attack in (
+                ("TRADES()", "FGSM(budget=Linf(8/255))"),
+                ("TRADES() + IGDM(alpha=1)", "VMIFGSM(budget=Linf(8/255))"),
+                ("TRADES()", "PGD(budget=Linf(8/255), step_size=2/255, start=Zero())"),
+                ("TRADES(start=Zero())", "PGD(budget=Linf(8/255), step_size=2/255)"),
+            )
+        ),
         (GOOD | {"seed": -1}, "^seed must be at least 0. Found: -1."),
         (GOOD | {"normalize": "maybe"}, "^normalize must be true or false. Found: 'maybe'."),
         (GOOD | {"precision": "float16"}, "^precision must be one of auto, float32, bfloat16. Found: 'float16'."),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from robustill.attacks import Zero
 from robustill.component import in_full
 from robustill.models import Classifier, count_parameters
 from robustill.objectives import Switched, trace
@@ -114,7 +115,8 @@ def _attack(setting: Setting) -> str:
     if method.inner is None:
         return "none: the method trains on clean images"
     start = getattr(attack, "start", None) or method.start
-    return f"{in_full(attack)}, from {in_full(start)}, student in {method.attack_mode} mode"
+    where = "the image itself" if start == Zero() else in_full(start)
+    return f"{in_full(attack)}, from {where}, student in {method.attack_mode} mode"
 
 
 def _precision(setting: Setting) -> str:

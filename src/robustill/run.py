@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import yaml
 
-from robustill.attacks import PGD, Attack, Linf
+from robustill.attacks import PGD, Attack, Linf, Zero
 from robustill.component import Component
 from robustill.data.augmentation import Augmentation, CropFlip, NoAugmentation
 from robustill.expression import fits, parse
@@ -18,6 +18,7 @@ from robustill.methods.pgd_at import PGDAT
 from robustill.models.architecture import Architecture
 from robustill.models.create import resolve
 from robustill.objectives.base import Method
+from robustill.objectives.inner import StudentKL
 from robustill.recipes.paper import cells
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
@@ -137,6 +138,13 @@ class Run:
             raise ValueError(f"clip must be a positive norm, or null for no limit. Found: {self.clip}.")
         if self.recipe is not None and self.recipe not in cells():
             raise ValueError(f"recipe must name a cell of the paper's tables, or be null. Found: {brief(self.recipe)}.")
+        start = getattr(self.attack, "start", None) or self.method.start
+        if isinstance(self.method.inner, StudentKL) and start == Zero():
+            raise ValueError(
+                f"{self.method} needs an attack from noise: KL(S(x) ‖ S(x')), which it climbs, is flat at the image "
+                f"itself, where the first step would follow rounding errors. Found: attack={self.attack}. Give PGD with "
+                "start=Gaussian(0.001)."
+            )
         if self.remember_teacher and not isinstance(self.augmentation, NoAugmentation):
             raise ValueError(
                 "remember_teacher needs images that are the same in every epoch. Found: "

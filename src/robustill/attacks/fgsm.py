@@ -9,7 +9,7 @@ from torch import Generator
 
 from robustill.attacks.base import Attack, Loss, gradient_of
 from robustill.attacks.budgets import Budget
-from robustill.attacks.starts import Start
+from robustill.attacks.starts import Start, Zero
 from robustill.types import Images
 
 
@@ -22,6 +22,7 @@ class FGSM(Attack):
     """
 
     budget: Budget
+    start = Zero()  # no field: it is always so
 
     def maximize(
         self, loss: Loss, x: Images, *, start: Start | None = None, generator: Generator | None = None

@@ -17,7 +17,7 @@ from torch import Generator
 from robustill.attacks.base import Attack, Loss, gradient_of
 from robustill.attacks.budgets import Budget
 from robustill.attacks.search import column
-from robustill.attacks.starts import Start
+from robustill.attacks.starts import Start, Zero
 from robustill.component import write
 from robustill.limits import require_steps
 from robustill.types import Images
@@ -43,6 +43,7 @@ class VMIFGSM(Attack):
     beta: float = 1.5
     momentum: float = 1.0
     step_size: float | None = None
+    start = Zero()  # no field: it is always so
 
     def __post_init__(self) -> None:
         require_steps("VMIFGSM", self.steps)
