@@ -160,9 +160,17 @@ def other_buffers(model: nn.Module) -> nn.Module:
     return model
 
 
+def shifted(by: float) -> nn.Module:
+    """A network in which only a plain number differs."""
+    model = network()
+    model.by = by  # type: ignore[assignment]  # meant for tensors and modules
+    return model
+
+
 CHANGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "weights": lambda given: given | {"model": other_weights(network())},
     "buffers": lambda given: given | {"model": other_buffers(network())},
+    "a plain number": lambda given: given | {"model": shifted(0.5)},
     "a pixel": lambda given: given | {"split": Split(split().images ^ 1, split().labels)},
     "labels": lambda given: given | {"split": Split(split().images, (split().labels + 1) % 4)},
     "seed": lambda given: given | {"seed": 1},
@@ -252,3 +260,9 @@ def test_every_batch_belongs_to_one_shard() -> None:
     for count in (1, 2, 5):
         owners = [[shard for shard in range(1, count + 1) if Shard(shard, count).holds(step)] for step in range(12)]
         assert [len(owner) for owner in owners] == [1] * 12
+
+
+def test_plain_numbers_and_texts_of_modules_are_in_the_digest_and_modes_are_not() -> None:
+    digests = {fingerprint(shifted(by)) for by in (0.5, 0.25, (0.5, 0.25), "half")}  # type: ignore[arg-type]
+    assert len(digests) == 4
+    assert fingerprint(network().train()) == fingerprint(network().eval())

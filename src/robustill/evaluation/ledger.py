@@ -1,8 +1,9 @@
 """What has been measured is written down after every batch, so that no batch is ever measured twice.
 
 A file holds one measurement of one batch. Its name is a digest of everything that decides the numbers: the weights and
-the structure of the networks, the images and labels, the number of the batch (its noise depends on it), the seed, the
-text of the measurement, the kind of device, the versions of this library and of PyTorch. So a part of another network,
+the structure of the networks, the numbers and texts that their modules hold, the images and labels, the number of the
+batch (its noise depends on it), the seed, the text of the measurement, the kind of device, the versions of this library
+and of PyTorch. So a part of another network,
 of other images or of another attack is never taken for this one; it is not found. Of somebody else's function only the
 name is known: whoever changes it removes the parts.
 
@@ -103,13 +104,24 @@ class Page:
 
 
 def fingerprint(network: nn.Module) -> str:
-    """A digest of a network's structure, parameters and buffers; not of its mode, which no measurement depends on."""
+    """A digest of a network's structure, parameters, buffers, and the plain numbers and texts that its modules hold.
+
+    Not of its mode, which no measurement depends on.
+    """
     structure = re.sub(r" at 0x[0-9a-f]+", "", repr(network))  # where a function lies differs from process to process
     digest = blake2b(structure.encode(), digest_size=16)
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         digest.update(name.encode())
         _feed(digest, tensor)
+    for name, module in network.named_modules():
+        plain = {key: value for key, value in vars(module).items() if key != "training" and _is_plain(value)}
+        digest.update(repr((name, sorted(plain.items()))).encode())
     return digest.hexdigest()
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is written out by ``repr``, in every process alike."""
+    return isinstance(value, int | float | str) or (isinstance(value, tuple | list) and all(map(_is_plain, value)))
 
 
 def _feed(digest: blake2b, tensor: Tensor) -> None:
