@@ -144,7 +144,7 @@ class Rogue(Attack):
         ("budget", r"left its budget Linf\(8/255\): a perturbation has norm 0.035"),
         ("below", r"must return images in \[0, 1\] of the shape it was given"),
         ("above", r"must return images in \[0, 1\]"),
-        ("finite", "must return finite images. Found NaN or infinity: are the model's logits finite?"),
+        ("finite", "must return finite images. Found NaN or infinity: are the logits, and their gradients?"),
     ],
 )
 def test_an_adversary_that_breaks_its_rules_is_refused(rule: str, message: str) -> None:

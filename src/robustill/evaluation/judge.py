@@ -47,7 +47,7 @@ def require_pixels(x: Images) -> None:
 def _require_rules(adversary: Adversary, x: Images, x_adv: Images) -> None:
     if not x_adv.isfinite().all():
         raise ValueError(
-            f"{adversary} must return finite images. Found NaN or infinity: are the model's logits finite?"
+            f"{adversary} must return finite images. Found NaN or infinity: are the logits, and their gradients?"
         )
     if x_adv.shape != x.shape or x_adv.min() < 0 or x_adv.max() > 1:
         raise ValueError(f"{adversary} must return images in [0, 1] of the shape it was given.")
