@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,18 @@ from torch import Generator, nn
 
 from robustill.attacks import PGD, VMIFGSM, Adversary, AutoAttack, Clean, Linf, Transfer
 from robustill.data import Split
-from robustill.evaluation import Curve, Ledger, Measurement, Remainder, Shard, Under, contribute, evaluate, plan
+from robustill.evaluation import (
+    Curve,
+    Ledger,
+    Measurement,
+    Remainder,
+    Shard,
+    Under,
+    adversaries_named,
+    contribute,
+    evaluate,
+    plan,
+)
 from robustill.types import Images, Labels
 from tests.evaluation.brief import Brief
 from tests.evaluation.test_accuracy import coloured, linear_case
@@ -141,3 +153,57 @@ def test_a_network_without_parameters_is_measured_too(network: nn.Module) -> Non
 def test_the_device_of_buffers_counts() -> None:
     with pytest.raises(ValueError, match=r"on one device\. Found: the model on cpu, another on meta"):
         evaluate(conv_net(), coloured(), adversaries=CLEAN, teacher=Buffered().to("meta"))
+
+
+@pytest.mark.parametrize(
+    ("attack", "classes", "message"),
+    [
+        ("apgd-t", 3, r"TargetedDLR requires at least 4 classes\. Found: 3\. Climb TargetedMargin\(\) instead"),
+        ("apgd-dlr", 2, r"DLR requires at least 3 classes\. Found: 2\. Climb Margin\(\) instead"),
+        ("autoattack", 1, r"AutoAttack requires a network of at least 2 classes\. Found: 1\."),
+    ],
+)
+@pytest.mark.parametrize("curve", [False, True])
+def test_too_few_classes_for_an_attack(attack: str, classes: int, message: str, curve: bool) -> None:
+    split, told = Split(coloured().images, torch.zeros(50, dtype=torch.int64)), list[str]()
+    adversaries = CLEAN | adversaries_named([attack], Linf(8 / 255))
+    radii = {attack: (4 / 255,)} if curve else {}
+    with pytest.raises(ValueError, match=message):
+        evaluate(conv_net(classes=classes), split, adversaries=adversaries, radii=radii, force=True, tell=told.append)
+    assert not told
+
+
+def test_what_the_reference_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def evaluated(classes: int) -> None:
+        split = Split(coloured().images, torch.zeros(50, dtype=torch.int64))
+        adversaries = CLEAN | {"aa": AutoAttack(budget=Linf(8 / 255), engine="reference")}
+        evaluate(conv_net(classes=classes), split, adversaries=adversaries, force=True, tell=told.append)
+
+    told = list[str]()
+    monkeypatch.setitem(sys.modules, "pyautoattack", None)
+    with pytest.raises(ValueError, match=r"pyautoattack requires at least 10 classes.*Found: 4"):
+        evaluated(4)
+    with pytest.raises(ValueError, match=r"needs the package pyautoattack, which cannot be imported"):
+        evaluated(10)
+    assert not told
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_model_that_is_right_on_all_of_one_class_is_attacked(count: int) -> None:
+    network = Linear(torch.zeros(2, 16), torch.tensor([0.0, 1.0]))
+    split = Split(torch.zeros(count, 1, 4, 4, dtype=torch.uint8), torch.ones(count, dtype=torch.int64))
+    assert evaluate(network, split, adversaries=LONG).accuracies["idle"].correct == count
+
+
+def test_of_one_class_half_the_images_are_chance() -> None:
+    network = Linear(torch.zeros(2, 16), torch.tensor([1.0, 0.0]))
+    split = Split(torch.zeros(50, 1, 4, 4, dtype=torch.uint8), torch.ones(50, dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"above chance, 50\.0%, .*Found: 0\.0% of 50 images"):
+        evaluate(network, split, adversaries=LONG)
+
+
+def test_names_of_classes_that_the_model_has_not() -> None:
+    told = list[str]()
+    with pytest.raises(ValueError, match=r"classes must name the 10 classes of the model\. Found: 2 names\."):
+        evaluate(conv_net(), coloured(), adversaries=CLEAN, classes=("a", "b"), tell=told.append)
+    assert not told

@@ -58,9 +58,14 @@ class Reference(Adversary):
         noise = generator if self.seed is None else Generator().manual_seed(self.seed)
         return foreign(model, x, y, generator=noise)
 
-    def _search(self, model: nn.Module, x: Images, y: Labels) -> Images:
-        require_classes(classify(model, x[:1]).shape[1])
+    def require(self, x: Images, classes: int) -> None:
+        """Raises ValueError where pyautoattack is missing, or would fail on so many classes or such images."""
+        require_classes(classes)
         _require_size(x, self.budget)
+        _package()
+
+    def _search(self, model: nn.Module, x: Images, y: Labels) -> Images:
+        self.require(x, classify(model, x[:1]).shape[1])
 
         def network(image: Images) -> Logits:
             return at_least_float32(model(image.to(x.dtype)))
@@ -109,16 +114,18 @@ def _require_size(x: Images, budget: Budget) -> None:
         )
 
 
-def _standard(network: Callable[[Images], Logits], budget: Budget, seed: int, x: Images) -> Any:
+def _package() -> Any:
     try:
-        package: Any = importlib.import_module("pyautoattack")
+        return importlib.import_module("pyautoattack")
     except ImportError as error:
         raise ValueError(
             f'AutoAttack(engine="reference") needs the package pyautoattack, which cannot be imported ({error}); '
             "install it with: pip install 'robustill[reference]'."
         ) from None
-    norm = type(budget).__name__
-    return package.AutoAttack(network, norm=norm, eps=budget.radius, seed=seed, device=x.device)
+
+
+def _standard(network: Callable[[Images], Logits], budget: Budget, seed: int, x: Images) -> Any:
+    return _package().AutoAttack(network, norm=type(budget).__name__, eps=budget.radius, seed=seed, device=x.device)
 
 
 @contextmanager

@@ -56,6 +56,10 @@ class Under(Measurement):
         return (self.adversary.surrogate,) if isinstance(self.adversary, Transfer) else ()
 
     @property
+    def adversaries(self) -> tuple[Adversary, ...]:
+        return (self.adversary,)
+
+    @property
     def budgets(self) -> tuple[Budget, ...]:
         budget = budget_of(self.adversary)
         return () if budget is None else (budget,)

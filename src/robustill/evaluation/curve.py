@@ -81,6 +81,10 @@ class Curve(Measurement):
         return self.under.networks
 
     @property
+    def adversaries(self) -> tuple[Adversary, ...]:
+        return self.under.adversaries
+
+    @property
     def budgets(self) -> tuple[Budget, ...]:
         return Under(self.name, self.at(-1)).budgets
 

@@ -62,12 +62,14 @@ def evaluate(
         The numbers; ``arrays`` holds the per-image flags and the gallery.
 
     Raises:
-        ValueError: the model, the images and the labels do not fit each other, or clean accuracy is at chance before a
-            long attack.
+        ValueError: the model, the images, the labels, the attacks and the names of the classes do not fit each other,
+            or clean accuracy is at chance before a long attack.
     """
     began = time.perf_counter()
     measurements = plan(adversaries, radii, teacher, more)
     count = admit(model, split, measurements, batch_size=batch_size, force=force)
+    if classes and len(classes) != count:
+        raise ValueError(f"classes must name the {count} classes of the model. Found: {len(classes)} names.")
     found = {
         measurement.name: measure_batches(
             model, split, measurement, batch_size=batch_size, seed=seed, ledger=ledger, advance=advance, tell=tell

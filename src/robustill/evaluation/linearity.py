@@ -72,6 +72,10 @@ class Remainder(Measurement):
         return Under(self.name, self.adversary).networks
 
     @property
+    def adversaries(self) -> tuple[Adversary, ...]:
+        return (self.adversary,)
+
+    @property
     def budgets(self) -> tuple[Budget, ...]:
         return (self.budget,)
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Generator, Tensor, nn
 
-from robustill.attacks import Budget
+from robustill.attacks import Adversary, Budget
 from robustill.types import Images, Labels
 
 
@@ -32,6 +32,11 @@ class Measurement(ABC):
     @property
     def networks(self) -> tuple[nn.Module, ...]:
         """Other networks on whose weights the numbers depend."""
+        return ()
+
+    @property
+    def adversaries(self) -> tuple[Adversary, ...]:
+        """What attacks the model."""
         return ()
 
     @property
