@@ -162,3 +162,18 @@ def test_bad_input(words: list[str], message: str, capsys: pytest.CaptureFixture
     said = capsys.readouterr().err
     assert said.startswith("robustill audit: error: ") and said.count("\n") == 1 and re.search(message, said), said
     assert not list(Path().rglob("audit.json"))
+
+
+@pytest.mark.usefixtures("cheap")
+def test_an_evaluation_is_the_record_of_its_own_images_only() -> None:
+    """Of a run it may be of other images than the run's own; of a checkpoint it is of those that were named."""
+    archive(Path("other.npz"), seed=1, train=20, test=30)
+    single = "runs/student/checkpoints/last"
+    for target, data, name in (("runs/teacher", "npz:other.npz", "runs/teacher"), (single, DATA, single)):
+        assert command("evaluate", target, "--attacks", "clean", "--data", data) == 0
+        for asked, reported in ((data, True), (DATA, data == DATA)):
+            command("audit", target, "--data", asked)
+            measured = found(written(f"{name}/audit.json"), "A10")["measured"]
+            assert ("not reported" not in measured) == reported
+    command("audit", "runs/teacher")
+    assert "not reported" in found(written("runs/teacher/audit.json"), "A10")["measured"]

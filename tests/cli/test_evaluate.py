@@ -101,7 +101,7 @@ def test_a_curve_for_every_attack_over_the_budget() -> None:
 
 
 def test_the_distance_to_the_teacher_and_the_remainder() -> None:
-    found = evaluate("--attacks", "clean", "--measures", "distance,remainder")
+    found = evaluate("--attacks", "clean", "--measures", "distance, remainder")
     assert list(found.measures) == [
         "distance_clean",
         "distance_uniform",

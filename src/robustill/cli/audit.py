@@ -118,7 +118,7 @@ def prepare(target: str, data: str | None, teacher: str | None, device: torch.de
         dataset=dataset,
         teacher=None if teacher_name is None else load_other("Teacher", teacher_name, dataset, device),
         teacher_name=teacher_name,
-        record=Record() if elsewhere else _record(run, name, dataset if data is None else None),
+        record=Record() if elsewhere else _record(run, name, dataset, own=data is None),
     )
 
 
@@ -129,13 +129,13 @@ def _dataset(target: str, data: str | None, settings: Mapping[str, Any]) -> Data
     return load(text, image_size=settings.get("image_size"), channels=settings.get("channels"))
 
 
-def _record(run: RunDirectory, name: str, own: Dataset | None) -> Record:
-    """What a run says of its network; of its images and its accuracy only where these are the audited ones."""
-    rows = run.metrics()
+def _record(run: RunDirectory, name: str, dataset: Dataset, *, own: bool) -> Record:
+    """What a run says of its network; of its images where they are its ``own``, of its accuracy where it is of them."""
+    rows, evaluation = run.metrics(), run.evaluations().get(name)
     return Record(
-        evaluation=None if own is None else run.evaluations().get(name),
+        evaluation=evaluation if evaluation is not None and evaluation.data == dataset.name else None,
         validation=tuple(row["validation_robust"] for row in rows if "validation_robust" in row),
-        train=None if own is None else own.train,
+        train=dataset.train if own else None,
     )
 
 

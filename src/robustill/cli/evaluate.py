@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> None:
             attacks=split_names(values.attacks),
             budget=budget,
             eps=[_radius(word, budget) for word in values.eps.split(",")] if values.eps else (),
-            measures=values.measures.split(",") if values.measures else (),
+            measures=[name.strip() for name in values.measures.split(",")] if values.measures else (),
             surrogate=values.surrogate,
             engine=values.engine,
             samples=values.samples,
