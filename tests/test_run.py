@@ -153,7 +153,7 @@ GOOD: dict[str, Any] = {"student": "SmallCNN()"}
         *(
             (
                 GOOD | {"method": method, "attack": attack},
-                r"^TRADES\(.* needs an attack from noise.* is flat at the image itself.* Found: attack=.* Give PGD with start=",
+                r"^TRADES\(.* an attack from noise.* is flat at the image.* Found: attack=.* Give PGD with start=",
             )
             for method, attack in (
                 ("TRADES()", "FGSM(budget=Linf(8/255))"),

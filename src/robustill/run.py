@@ -142,8 +142,8 @@ class Run:
         if isinstance(self.method.inner, StudentKL) and start == Zero():
             raise ValueError(
                 f"{self.method} needs an attack from noise: KL(S(x) ‖ S(x')), which it climbs, is flat at the image "
-                f"itself, where the first step would follow rounding errors. Found: attack={self.attack}. Give PGD with "
-                "start=Gaussian(0.001)."
+                "itself, where the first step would follow rounding errors. "
+                f"Found: attack={self.attack}. Give PGD with start=Gaussian(0.001)."
             )
         if self.remember_teacher and not isinstance(self.augmentation, NoAugmentation):
             raise ValueError(
