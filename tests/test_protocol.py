@@ -81,6 +81,18 @@ def test_an_attack_from_the_image_itself(attack: str, data: str) -> None:
     assert ", from the image itself, student in" in told(prepare(small_run(data, attack=attack)))["attack"]
 
 
+def test_a_schedule_for_a_longer_run_is_warned_of(data: str) -> None:
+    warning = "WARNING: made for a longer run: in 3 epochs the learning rate never falls"
+    for schedule, late in (
+        ("MultiStep(milestones=(3, 5))", True),
+        ("MultiStep(milestones=(2, 5))", False),
+        ("Cosine(warmup=4)", True),
+        ("OneCycle()", False),
+    ):
+        rows = told(prepare(small_run(data, epochs=3, schedule=schedule)))
+        assert (warning in rows["optimizer"]) == late, schedule
+
+
 def test_nothing_held_out(data: str) -> None:
     rows = told(prepare(small_run(data, validation=0)))
     assert rows["selection"] == "the last epoch; nothing is held out"

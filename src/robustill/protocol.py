@@ -15,6 +15,7 @@ from robustill.preflight import preflight
 from robustill.recipes.paper import cells
 from robustill.run import Run
 from robustill.setting import Setting
+from robustill.training.schedules import falls_too_late
 from robustill.validation import validation_attack
 
 
@@ -29,7 +30,7 @@ def protocol(setting: Setting) -> list[tuple[str, str]]:
         ("attack", _attack(setting)),
         ("loss", "one value an image, KL summed over classes; mean over the batch; logits, softmax and KL in float32"),
         ("BatchNorm", _batch_norm(setting)),
-        ("optimizer", f"{in_full(run.optimizer)}; {in_full(run.schedule)}; weight average: {average}{_extras(run)}"),
+        ("optimizer", f"{in_full(run.optimizer)}; {_schedule(run)}; weight average: {average}{_extras(run)}"),
         ("length", f"{run.epochs} epochs of {len(setting.batches)} steps, batch {run.batch_size}{_parts(setting)}"),
         ("augmentation", in_full(run.augmentation)),
         ("selection", _selection(setting)),
@@ -127,6 +128,12 @@ def _precision(setting: Setting) -> str:
     trained = "float32 (TF32 in convolutions)" if (run.precision, run.device) == ("float32", "cuda") else run.precision
     where = f"{trained} on {run.device}, CPU threads: {torch.get_num_threads()}{recorded}"
     return "; ".join([where, *texts, *setting.left_out])
+
+
+def _schedule(run: Run) -> str:
+    late = falls_too_late(run.schedule, run.epochs)
+    warning = f" (WARNING: made for a longer run: in {run.epochs} epochs the learning rate never falls)"
+    return f"{in_full(run.schedule)}{warning if late else ''}"
 
 
 def _extras(run: Run) -> str:

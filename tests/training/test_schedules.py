@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from robustill.expression import parse
 from robustill.training import Cosine, MultiStep, OneCycle, Schedule
+from robustill.training.schedules import falls_too_late
 
 ALL = (
     MultiStep(milestones=(1, 3)),
@@ -69,6 +70,21 @@ def test_one_cycle_has_the_area_of_its_triangle() -> None:
 @given(st.sampled_from(ALL), st.integers(1, 500), st.floats(0, 1))
 def test_a_factor_lies_between_zero_and_one_at_every_time(schedule: Schedule, epochs: int, share: float) -> None:
     assert 0 <= schedule(share * epochs, epochs) <= 1
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epochs"),
+    [(MultiStep(milestones=(100, 150)), 100), (MultiStep(milestones=(1,)), 1), (Cosine(warmup=10), 10)],
+    ids=repr,
+)
+def test_a_schedule_for_a_longer_run_never_falls(schedule: Schedule, epochs: int) -> None:
+    for length in (epochs, epochs + 1):
+        rates = [schedule(epoch + share, length) for epoch in range(length) for share in (0, 0.5, 0.99)]
+        assert falls_too_late(schedule, length) == (rates == sorted(rates)) == (length == epochs)
+
+
+def test_a_constant_rate_is_not_too_late() -> None:
+    assert not falls_too_late(MultiStep(milestones=()), 1) and not falls_too_late(OneCycle(), 1)
 
 
 @pytest.mark.parametrize("schedule", ALL, ids=repr)

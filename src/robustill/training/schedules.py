@@ -63,3 +63,13 @@ class OneCycle(Schedule):
     def __call__(self, time: float, epochs: int) -> float:
         share = min(time / epochs, 1.0)
         return share / self.rise if share < self.rise else (1 - share) / (1 - self.rise)
+
+
+def falls_too_late(schedule: Schedule, epochs: int) -> bool:
+    """Whether a schedule that lets the rate fall would do so only after the run's last epoch."""
+    match schedule:
+        case MultiStep(milestones=(first, *_)):
+            return first >= epochs
+        case Cosine(warmup=warmup):
+            return warmup >= epochs
+    return False
