@@ -262,3 +262,11 @@ def test_multiplies_as_float32_and_leaves_the_setting_as_it_was(monkeypatch: pyt
         assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("high", True)
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def test_the_mean_of_one_image_is_written_without_an_interval() -> None:
+    one, teacher = split(1), frozen_teacher(conv_net(seed=2, classes=4))
+    found = evaluate(conv_net(classes=4), one, adversaries={"clean": Clean()}, teacher=teacher)
+    row = found.to_json()
+    assert row["agreement"]["gd"]["interval_95"] is None and row["agreement"]["gd"]["n"] == 1
+    assert Evaluation.from_json(json.loads(json.dumps(row))) == found

@@ -114,14 +114,14 @@ class Mean:
         return cls(n=n, mean=mean, std=float(values.std(ddof=1)), resampled=bootstrap(values), text=text)
 
     def to_json(self) -> dict[str, Any]:
-        row: dict[str, Any] = {"n": self.n, "mean": self.mean, "std": self.std, "interval_95": list(self.interval)}
+        interval = list(self.interval) if self.n > 1 else None  # one image says nothing of the others
+        row: dict[str, Any] = {"n": self.n, "mean": self.mean, "std": self.std, "interval_95": interval}
         row |= {"interval_by": f"bootstrap, {RESAMPLES:,} resamples"} if self.resampled else {}
         return row | ({"text": self.text} if self.text else {})
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Mean:
-        low, high = row["interval_95"]
-        resampled = (low, high) if "interval_by" in row else None
+        resampled = (row["interval_95"][0], row["interval_95"][1]) if "interval_by" in row else None
         return cls(n=row["n"], mean=row["mean"], std=row["std"], resampled=resampled, text=row.get("text", ""))
 
 
