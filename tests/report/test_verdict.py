@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from robustill.report import read_study, verdict
 from robustill.report.measures import Metric, compare, headline, metrics_of
 from robustill.report.tiles import tiles
+from robustill.results import RunDirectory
 from tests.report.fabricate import evaluate, run_directory, teacher_directory
 
 IGDM = "PGDAT() + IGDM(alpha=10)"
@@ -183,6 +185,51 @@ def test_different_attacks_are_not_compared(tmp_path: Path) -> None:
     evaluate(paths[0], "best", {"clean": 0.9, "pgd20": 0.7})
     evaluate(paths[1], "best", {"clean": 0.9, "pgd20": 0.8}, adversary="PGD(budget=Linf(4/255), steps=20)")
     assert "were not measured alike, so they are not compared" in words(paths)
+
+
+WEAK = "PGD(budget=Linf(2/255), steps=20)"
+
+
+def test_networks_that_were_not_measured_alike_are_not_ranked(tmp_path: Path) -> None:
+    paths = [run_directory(tmp_path / name, method=f"{name}()") for name in "AB"]
+    evaluate(paths[0], "best", {"clean": 0.9, "pgd20": 0.4})
+    evaluate(paths[1], "best", {"clean": 0.9, "pgd20": 0.7}, adversary=WEAK)
+    text = words(paths)
+    assert "The networks were not measured alike, so they are not ranked." in text
+    assert "the most of" not in text and "Next is" not in text
+
+
+def test_seeds_that_were_not_measured_alike_share_no_mean(tmp_path: Path) -> None:
+    paths = pair(tmp_path, [0.5, 0.5], [0.6, 0.9])
+    for path in paths[2:]:
+        evaluate(path, "best", {"clean": 0.88, "pgd20": 0.9}, adversary=WEAK)
+    text = words(paths)
+    assert "keeps 60.0 %" in text and "10.0 points more" in text
+    assert "PGDAT: only 1 of 2 seeds were measured alike and are in its PGD-20 mean." in text
+
+
+def resaved(path: Path, **changes: object) -> None:
+    """An evaluation with other entries."""
+    run = RunDirectory(path)
+    found = replace(run.evaluations()["best"], arrays=run.arrays("best"))
+    run.save_evaluation("best", replace(found, **changes))  # type: ignore[arg-type]  # the entries of an evaluation
+
+
+def test_another_sample_is_not_compared_image_by_image_and_all_images_are(tmp_path: Path) -> None:
+    paths = pair(tmp_path, [0.5], [0.6])
+    resaved(paths[1], seed=7)
+    assert "were not measured alike, so they are not compared" in words(paths)
+    for path, share in zip(paths, (0.5, 0.6), strict=True):
+        evaluate(path, "best", {"clean": 0.88, "pgd20": share}, n=2000)
+    resaved(paths[1], seed=7)
+    assert "10.0 points more than without. One seed: over the same images" in words(paths)
+
+
+def test_agreement_with_another_teacher_is_not_compared(tmp_path: Path) -> None:
+    paths = pair(tmp_path, [0.5], [0.6])
+    assert "Its input gradients are" in words(paths)
+    resaved(paths[1], teacher="run:elsewhere/teacher")
+    assert "Its input gradients are" not in words(paths)
 
 
 def test_the_verdict_reads_autoattack_where_it_was_run(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from robustill.report.facts import number_of_test_images
 from robustill.report.labels import NO_BREAK, adversary, signed
 from robustill.report.records import Group, Pair, Record, Study, ordered
 from robustill.report.statistics import Interval, over_images, over_seeds, spread
@@ -125,14 +126,27 @@ class Measurement:
 
 def measure(group: Group, checkpoint: str | None, metric: Metric) -> Measurement | None:
     """None where no run of the group has that metric at that checkpoint."""
-    evaluations = [record.evaluations[checkpoint] for record in group.records if checkpoint in record.evaluations]
-    found = [measured for evaluation in evaluations if (measured := metric.of(evaluation))]
-    if not found or checkpoint is None:
+    if checkpoint is None:
+        return None
+    found = [measured for evaluation in counted(group, checkpoint, metric) if (measured := metric.of(evaluation))]
+    if not found:
         return None
     values = tuple(value(measured) for measured in found)
     low, high = over_seeds(values) if len(values) > 1 else found[0].interval
     interval = (max(low, 0.0), min(high, 1.0)) if metric.accuracy else (low, high)
     return Measurement(checkpoint, values, tuple(measured.n for measured in found), interval)
+
+
+def holding(group: Group, checkpoint: str, metric: Metric) -> list[Evaluation]:
+    """The evaluations of a group at a checkpoint that hold a metric, one a seed."""
+    found = [record.evaluations.get(checkpoint) for record in group.records]
+    return [evaluation for evaluation in found if evaluation and metric.of(evaluation)]
+
+
+def counted(group: Group, checkpoint: str, metric: Metric) -> list[Evaluation]:
+    """Those of :func:`holding` that may share a mean: measured as the first one was."""
+    found = holding(group, checkpoint, metric)
+    return [evaluation for evaluation in found if alike(found[0], evaluation, metric)]
 
 
 @dataclass(frozen=True)
@@ -178,15 +192,17 @@ class Comparison:
 
 def compare(pair: Pair, checkpoint: str, metric: Metric) -> Comparison | None:
     """The paired comparison over the seeds where both runs were measured in the same way; None if there is none."""
-    measured = []
+    measured: list[tuple[Record, Record, Evaluation, Evaluation]] = []
     for before, after in pair.seeds():
         one, other = before.evaluations.get(checkpoint), after.evaluations.get(checkpoint)
-        if one and other and alike(one, other, metric) and (b := metric.of(one)) and (a := metric.of(other)):
-            measured.append((before, after, b, a))
+        if one and other and _paired(before, one, other, metric):
+            measured.append((before, after, one, other))
+    measured = [m for m in measured if alike(measured[0][2], m[2], metric)]
     if not measured:
         return None
-    base, plus = tuple(value(m[2]) for m in measured), tuple(value(m[3]) for m in measured)
-    before, after, first, second = measured[0]
+    values = [(b, a) for _, _, one, other in measured if (b := metric.of(one)) and (a := metric.of(other))]
+    base, plus = tuple(value(b) for b, _ in values), tuple(value(a) for _, a in values)
+    (before, after, *_), (first, second) = measured[0], values[0]
     if len(measured) > 1:
         interval: Interval | None = over_seeds([p - b for b, p in zip(base, plus, strict=True)])
     else:
@@ -205,11 +221,22 @@ def compare(pair: Pair, checkpoint: str, metric: Metric) -> Comparison | None:
 
 
 def alike(one: Evaluation, other: Evaluation, metric: Metric) -> bool:
-    """Whether both hold the metric, from the same images and by the same attack with the same parameters."""
+    """Whether both hold the metric, from as many images of the same data, by the same attack or to the same teacher."""
     a, b = metric.of(one), metric.of(other)
     if a is None or b is None or (one.data, one.split, a.n) != (other.data, other.split, b.n):
         return False
-    return not (isinstance(a, Accuracy) and isinstance(b, Accuracy)) or a.adversary == b.adversary
+    if isinstance(a, Accuracy) and isinstance(b, Accuracy):
+        return a.adversary == b.adversary
+    return one.teacher == other.teacher
+
+
+def _paired(record: Record, one: Evaluation, other: Evaluation, metric: Metric) -> bool:
+    """Whether two evaluations are alike and of the very same images: the same sample, or all there are."""
+    measured = metric.of(one)
+    return alike(one, other, metric) and (
+        one.seed == other.seed
+        or (measured is not None and number_of_test_images(record.protocol) == (one.data, measured.n))
+    )
 
 
 def _over_images(before: Record, after: Record, checkpoint: str, metric: Metric) -> Interval | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from robustill.report.labels import listing, percent
-from robustill.report.measures import Metric, headline_comparison, shared_checkpoint
+from robustill.report.measures import Metric, counted, headline_comparison, holding, shared_checkpoint, shown_checkpoint
 from robustill.report.records import Group, Pair, Study
 
 
 def missing(study: Study, metric: Metric | None) -> tuple[str, ...]:
     """A sentence each; none where everything is there."""
     notes = [note for group in study.groups for note in _unready(study, group, metric is not None)]
+    notes += [note for group in study.groups for note in _unlike(study, group, metric)]
     notes += [note for pair in study.pairs for note in _unpaired(study, pair, metric)]
     if any(group.method for group in study.groups) and not study.pairs and metric:
         notes.append("No two runs differ in an added term alone: what such a term (IGDM) changes is not shown.")
@@ -32,6 +33,17 @@ def _unpaired(study: Study, pair: Pair, metric: Metric | None) -> list[str]:
     if measured and not headline_comparison(pair, metric):
         notes.append(f"{label} and its base method were not measured alike, so they are not compared.")
     return notes
+
+
+def _unlike(study: Study, group: Group, metric: Metric | None) -> list[str]:
+    """Which seeds share no mean with the others."""
+    checkpoint = shown_checkpoint(study, group)
+    if checkpoint is None or metric is None:
+        return []
+    seeds, of = len(counted(group, checkpoint, metric)), len(holding(group, checkpoint, metric))
+    if seeds == of:
+        return []
+    return [f"{study.label(group)}: only {seeds} of {of} seeds were measured alike and are in its {metric.label} mean."]
 
 
 def _unready(study: Study, group: Group, measured: bool) -> list[str]:
