@@ -82,7 +82,7 @@ def test_an_attack_from_the_image_itself(attack: str, data: str) -> None:
 
 
 def test_a_schedule_for_a_longer_run_is_warned_of(data: str) -> None:
-    warning = "WARNING: made for a longer run: in 3 epochs the learning rate never falls"
+    warning = "WARNING: made for a longer run than epochs=3: the learning rate never falls"
     for schedule, late in (
         ("MultiStep(milestones=(3, 5))", True),
         ("MultiStep(milestones=(2, 5))", False),

@@ -132,7 +132,7 @@ def _precision(setting: Setting) -> str:
 
 def _schedule(run: Run) -> str:
     late = falls_too_late(run.schedule, run.epochs)
-    warning = f" (WARNING: made for a longer run: in {run.epochs} epochs the learning rate never falls)"
+    warning = f" (WARNING: made for a longer run than epochs={run.epochs}: the learning rate never falls)"
     return f"{in_full(run.schedule)}{warning if late else ''}"
 
 
