@@ -32,7 +32,8 @@ number, of which more is worse. A number above "at most" warns, one that is cert
 it: of a share of n images the lower end of its 95 % interval has to be above. A check that lacks what it needs (a
 teacher, a record) is skipped and says so. So is a check that presupposes one that failed: B, C, D27, E30 and E33
 presuppose {", ".join(CONTRACT)}, because no attack says anything about a network that breaks the contract.
-The table then shows the cause, and not all that follows from it.
+The table then shows the cause, and not all that follows from it. A check that ends with an error warns and tells it;
+the others are made all the same.
 
 The findings are printed, those that warn or fail with what that means, and written to `audit.json` in the run's
 directory. Quick is `{in_full(QUICK)}`,
