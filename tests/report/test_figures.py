@@ -228,3 +228,17 @@ def test_the_marks_of_a_span_lie_on_its_bar() -> None:
     series = [Series("PGD-20", (40.0, 50.0)), Series("AutoAttack", (38.0, 45.0))]
     lines = dot_rows(("a", "b"), series, "accuracy (%)", spans=True).get_lines()
     assert [np.asarray(line.get_ydata()).tolist() for line in lines if line.get_marker() == "o"] == [[0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("name", ["be\x07ll", "\ufffe"])
+def test_what_xml_cannot_write_is_replaced(name: str) -> None:
+    drawn = draw(attack_strip(attacked(name, name), 8 / 255))
+    for svg in (inline_svg(drawn, name="a", alt=name), standalone_svg(drawn, alt=name)):
+        root = ElementTree.fromstring(svg.encode())
+        assert "\ufffd" in str(root.get("aria-label"))
+        assert "\ufffd" in "".join(root.itertext())
+
+
+def test_marks_of_one_value_have_an_axis() -> None:
+    axes = dot_rows(["a"], [Series("one", (0.0,))], "accuracy (%)", limits=(0.0, 0.0))
+    assert axes.get_xlim()[0] < 0 < axes.get_xlim()[1]

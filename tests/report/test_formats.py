@@ -107,6 +107,10 @@ def test_latex_has_bold_and_nothing_that_it_reads_as_a_command() -> None:
     assert r"\begin{tabular}{lr}" in text and r"Name & $\Delta$ \% \\" in text
 
 
+def test_a_latex_row_does_not_begin_with_an_argument_of_the_line_before() -> None:
+    assert "    {[}cat] \\\\\n    {*} \\\\" in Table.of("", ("Class",), [("[cat]",), ("*",)]).latex()
+
+
 def test_markdown_shows_names_as_they_are() -> None:
     table = Table.of("", ("Name",), [("[x](javascript:1) *a* <b> `c`",)])
     assert table.markdown().splitlines()[2] == r"| \[x\](javascript:1) \*a\* &lt;b> \`c\` |"

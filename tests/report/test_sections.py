@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from robustill.report import read_study
 from robustill.report.sections import sections
 from robustill.report.sections.base import Section
 from robustill.report.table import Cell, Table
-from robustill.results import Evaluation
-from tests.report.fabricate import evaluate, run_directory
+from robustill.results import Evaluation, RunDirectory
+from tests.report.fabricate import evaluate, run_directory, teacher_directory
 from tests.report.full import full_pair, twenty_runs
 
 
@@ -211,3 +212,26 @@ def test_networks_are_told_apart_by_more_than_colour(tmp_path: Path) -> None:
         paths.append(path)
     looks = [key.look for key in {s.id: s for s in sections(read_study(paths))}["tradeoff"].panels[0].keys]
     assert len({(look.colour, look.marker, look.filled) for look in looks}) == 9
+
+
+def test_an_attack_that_is_an_expression_names_files_without_a_folder(tmp_path: Path) -> None:
+    path, attack = full_pair(tmp_path)[0], "PGD(budget=Linf(8/255), steps=3)"
+    run = RunDirectory(path)
+    for name, found in run.evaluations().items():
+        accuracies = {**found.accuracies, attack: found.accuracies["pgd20"]}
+        curves = {attack: found.curves["pgd20"]} if found.curves else {}
+        changed = replace(found, accuracies=accuracies, curves=curves, arrays=run.arrays(name))
+        run.save_evaluation(name, changed)
+    (radius,) = [section for section in sections(read_study([path])) if section.id == "radius"]
+    names = [*(chart.name for chart in radius.charts), *(table.name for table in radius.tables)]
+    assert names == 2 * ["radius-PGD-budget-Linf-8-255-steps-3"]
+
+
+def test_teachers_of_one_name_are_told_apart_and_each_has_its_settings(tmp_path: Path) -> None:
+    teachers = [teacher_directory(tmp_path / folder / "best", {"clean": 0.9}) for folder in ("a", "b")]
+    for seed, teacher in enumerate(teachers):
+        RunDirectory(teacher).settings_file.write_text(f"data: demo\nseed: {seed}\n")
+    study = read_study([*teachers, run_directory(tmp_path / "run", accuracies={"best": {"clean": 0.8}})])
+    (settings,) = [section for section in sections(study) if section.id == "settings"]
+    titles = [fold.title for fold in settings.folds]
+    assert titles[:2] == ["Settings of Teacher a/best", "Settings of Teacher b/best"]

@@ -139,19 +139,23 @@ class Study:
             key: {short(str(value)) for choices in known if (value := choices.get(key)) is not None} for key in keys
         }
         several = [key for key, found in values.items() if len(found) > 1]
-        labels = {group: _label(group, several) for group in self.groups}
+        labels = {group: self._label(group, several) for group in self.groups}
         twice = [label for label, n in Counter(labels.values()).items() if n > 1]
         # What one of them leaves open tells them apart.
         telling = [key for key in keys if len({str(choices.get(key)) for choices in known}) > 1]
-        return {group: _label(group, telling) if label in twice else label for group, label in labels.items()}
+        return {group: self._label(group, telling) if label in twice else label for group, label in labels.items()}
+
+    def _label(self, group: Group, keys: Sequence[str]) -> str:
+        name = short(group.method) if group.method else self._called(group.records[0])
+        return ", ".join([name] + [f"{key} {short(str(group.choices[key]))}" for key in keys if key in group.choices])
 
     def teacher_label(self, teacher: Record) -> str:
-        return "Teacher" if len(self.teachers) == 1 else f"Teacher {teacher.name}"
+        return "Teacher" if len(self.teachers) == 1 else f"Teacher {self._called(teacher)}"
 
-
-def _label(group: Group, keys: Sequence[str]) -> str:
-    name = short(group.method) if group.method else group.records[0].name
-    return ", ".join([name] + [f"{key} {short(str(group.choices[key]))}" for key in keys if key in group.choices])
+    def _called(self, record: Record) -> str:
+        """A directory's name, with the one above it where another has the same."""
+        alone = [other.name for other in self.records].count(record.name) == 1
+        return record.name if alone else "/".join(record.directory.path.resolve().parts[-2:])
 
 
 def ordered(checkpoints: set[str]) -> list[str]:

@@ -14,6 +14,9 @@ from matplotlib.axes import Axes
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML has no way to write: control characters, which a class or a folder may be named with."""
+
 COLOURS = {
     "ink": "#1c2024",
     "muted": "#5b6570",
@@ -78,12 +81,16 @@ def standalone_svg(drawn: bytes, *, alt: str) -> str:
 
 
 def _tree(drawn: bytes, alt: str) -> ElementTree.Element:
-    root = ElementTree.fromstring(drawn)
+    root = ElementTree.fromstring(_written(drawn.decode()))
     for element in list(root):
         if element.tag == f"{{{SVG}}}metadata":
             root.remove(element)
-    root.attrib.update({"role": "img", "aria-label": alt})
+    root.attrib.update({"role": "img", "aria-label": _written(alt)})
     return root
+
+
+def _written(text: str) -> str:
+    return NO_XML.sub("\ufffd", text)
 
 
 def _attribute(key: str, value: str, name: str) -> str:

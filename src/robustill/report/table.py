@@ -193,6 +193,8 @@ def _for_markdown(text: str) -> str:
 
 LATEX = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "[": "{[}",  # after a line's end it would begin an argument
+    "*": "{*}",
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",

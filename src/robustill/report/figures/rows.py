@@ -62,7 +62,7 @@ def dot_rows(
             axes.plot(*zip(*shown, strict=True), **one.look.mark(7), label=one.label, zorder=3)
     axes.margins(x=0.06)
     if limits is not None:
-        room = 0.06 * (limits[1] - limits[0])
+        room = 0.06 * (limits[1] - limits[0]) or 1.0  # all marks may be one value
         axes.set_xlim(limits[0] - room, limits[1] + room)
     return axes
 

@@ -70,18 +70,18 @@ def _settings(record: Record) -> list[tuple[str, str]]:
 
 def settings(study: Study) -> Section:
     """The resolved settings and the environment of every run, as they stand in its directory."""
-    texts: dict[str, str] = {}
+    texts: list[tuple[str, str]] = []
     environments: dict[str, list[Record]] = {}
     for label, record in named_records(study):
         file = record.directory.settings_file
         if file.exists():
-            texts[label] = file.read_text(encoding="utf-8")
+            texts.append((label, file.read_text(encoding="utf-8")))
         if record.environment:
             text = json.dumps(record.environment, indent=2, ensure_ascii=False)
             environments.setdefault(text, []).append(record)
-    folds = [Fold(f"Settings of {label}", text=text) for label, text in texts.items()]
+    folds = [Fold(f"Settings of {label}", text=text) for label, text in texts]
     if len(texts) > FEW:
-        together = "\n".join(f"# {label}\n{text}" for label, text in texts.items())
+        together = "\n".join(f"# {label}\n{text}" for label, text in texts)
         folds = [Fold(f"Settings of all {len(texts)} runs", text=together)]
     for text, records in environments.items():
         whose = _names(study, records) if len(records) <= 2 * FEW else count(len(records), "run")

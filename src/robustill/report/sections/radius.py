@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from robustill.report.figures import Curve, radius_curve
@@ -30,7 +32,7 @@ def radius(study: Study) -> Section | None:
         told = [f"{c.label} from {c.y[0]:.1f} % to {c.y[-1]:.1f} %" for c in curves]
         last = max(max(c.x) for c in curves)
         alt = f"{adversary(attack)} accuracy over radii 0 to {last:.3g} {unit}: {'; '.join(told)}."
-        charts.append(Chart(axes, f"radius-{attack}", alt, adversary(attack)))
+        charts.append(Chart(axes, _name(attack), alt, adversary(attack)))
         tables.append(_table(attack, measured, scale, unit))
     if not charts:
         return None
@@ -46,6 +48,11 @@ def radius(study: Study) -> Section | None:
         panels=(Panel(tuple(charts), "medium", keys=keys(used, line=True)),),
         folds=(Fold("Data of these charts", tuple(tables)),),
     )
+
+
+def _name(attack: str) -> str:
+    """Of the files and ids: an attack may be a whole expression, with the slash of 8/255."""
+    return "radius-" + re.sub(r"[^\w.@-]+", "-", attack).strip("-")
 
 
 def _curve(network: Network, attack: str) -> dict[float, float]:
@@ -71,4 +78,4 @@ def _table(attack: str, measured: list[tuple[Network, dict[float, float]]], scal
         rows.append((*network.cells(points[0].accuracy.n), *(shares(found.get(radius)) for radius in radii)))
     titles = [f"{scale * radius:g}" + (unit[1:] if unit else "") for radius in radii]
     caption = f"{adversary(attack)} accuracy in percent, by radius. {_text(measured[0][0], attack)}"
-    return Table(caption, (*HEAD, *(Column(title, scale=100) for title in titles)), tuple(rows), f"radius-{attack}")
+    return Table(caption, (*HEAD, *(Column(title, scale=100) for title in titles)), tuple(rows), _name(attack))
