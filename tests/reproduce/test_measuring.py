@@ -13,7 +13,7 @@ from robustill.results import Accuracy, Evaluation, Mean, Point
 
 
 def accuracy(n: int) -> Accuracy:
-    return Accuracy(adversary="PGD", n=n, correct=n // 2)
+    return Accuracy(adversary="PGD(budget=Linf(8/255))", n=n, correct=n // 2)
 
 
 def mean(n: int) -> Mean:
@@ -55,6 +55,14 @@ WHOLE = Evaluation(
 )
 def test_a_sheet_is_filled_in_if_everything_was_measured_on_its_images(sheet: Sheet, there: bool) -> None:
     assert holds(WHOLE, sheet) == there
+
+
+def test_another_ball_or_sample_is_another_sheet() -> None:
+    sheet = Sheet("standard", 20, ("clean", "pgd20"))
+    weak = Accuracy(adversary="PGD(budget=Linf(2/255))", n=20, correct=19)
+    assert holds(WHOLE, sheet)
+    assert not holds(replace(WHOLE, accuracies={**WHOLE.accuracies, "pgd20": weak}), sheet)
+    assert not holds(replace(WHOLE, seed=7), sheet)
 
 
 def test_without_a_teacher_there_is_no_agreement() -> None:

@@ -19,6 +19,8 @@ from robustill.yardstick import Yardstick, measure_named, radii_of
 
 BUDGET = Linf(8 / 255)
 """Of every attack of the paper that names no other ball."""
+SEED = 0
+"""Of every sample of the test images."""
 
 
 def read(measuring: Measuring, runs: Path) -> Evaluation | None:
@@ -30,12 +32,19 @@ def read(measuring: Measuring, runs: Path) -> Evaluation | None:
 
 
 def holds(evaluation: Evaluation, sheet: Sheet) -> bool:
-    """Whether everything of the sheet was measured, on as many images as it says."""
+    """Whether everything of the sheet was measured, on the images and over the ball that it means."""
     wanted: list[Accuracy | Mean | None] = [evaluation.accuracies.get(name) for name in sheet.attacks]
     wanted += [evaluation.agreement.get("gd")] if sheet.agreement else []
     wanted += [evaluation.measures.get(FIRST[name]) for name in sheet.measures]
     curves = all(set(sheet.eps) <= {p.radius for p in evaluation.curves.get(a, ())} for a in sheet.attacks)
-    return curves and all(one is not None and one.n == sheet.samples for one in wanted)
+    meant = evaluation.seed == SEED and all(_over_its_ball(name, evaluation) for name in sheet.attacks)
+    return curves and meant and all(one is not None and one.n == sheet.samples for one in wanted)
+
+
+def _over_its_ball(name: str, evaluation: Evaluation) -> bool:
+    """Whether an attack that names no ball searched the paper's: ``robustill evaluate`` takes any."""
+    found = evaluation.accuracies.get(name)
+    return name == "clean" or "@" in name or (found is not None and repr(BUDGET) in found.adversary)
 
 
 FIRST = {"distance": "distance_clean", "remainder": "remainder_uniform"}
@@ -76,9 +85,10 @@ def yardstick_of(measuring: Measuring, sheet: Sheet, runs: Path, dataset: Datase
     settings = RunDirectory(runs / measuring.subject.name).settings()
     yardstick = Yardstick(
         dataset=dataset,
-        split=dataset.test.stratified(sheet.samples, 0),
+        split=dataset.test.stratified(sheet.samples, SEED),
         adversaries=adversaries,
         radii=radii_of(adversaries, BUDGET, sheet.eps),
+        seed=SEED,
         more=tuple(measure_named(one, settings, BUDGET, guide) for one in sheet.measures),
         force=True,  # a short run may end at chance, and its row says so
     )
