@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from robustill.report.records import read_record, read_study
-from tests.report.fabricate import evaluate, run_directory, teacher_directory
+from tests.report.fabricate import AUDIT, PROFILE, evaluate, run_directory, teacher_directory
 
 IGDM = "PGDAT() + IGDM(alpha=10)"
 
@@ -107,6 +108,23 @@ def test_no_runs_at_all_are_refused() -> None:
 def test_a_file_of_another_kind_is_named_by_its_run(tmp_path: Path, name: str) -> None:
     path = run_directory(tmp_path / "run")
     (path / name).write_text('{"something": "else"}')
+    with pytest.raises(ValueError, match=r"run directory .*run holds a file that robustill did not write"):
+        read_study([path])
+
+
+@pytest.mark.parametrize(
+    ("name", "entries"),
+    [
+        ("audit.json", AUDIT | {"n": None}),
+        ("audit.json", AUDIT | {"findings": None}),
+        ("audit.json", AUDIT | {"findings": "x"}),
+        ("audit.json", AUDIT | {"findings": [{}]}),
+        ("profile.json", PROFILE | {"phase_seconds": []}),
+    ],
+)
+def test_entries_of_another_kind_are_refused(tmp_path: Path, name: str, entries: dict[str, object]) -> None:
+    path = run_directory(tmp_path / "run")
+    (path / name).write_text(json.dumps(entries))
     with pytest.raises(ValueError, match=r"run directory .*run holds a file that robustill did not write"):
         read_study([path])
 

@@ -6,7 +6,7 @@ import json
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +18,14 @@ import yaml
 from robustill.report.facts import teacher_parameters
 from robustill.report.labels import short, terms
 from robustill.results import Evaluation, RunDirectory
+from robustill.wording import brief
 
 PARTS = ("run.yaml", "metrics.jsonl", "protocol.json", "evaluation")
+AUDIT = {**dict.fromkeys(("verdict", "summary", "data", "budget"), str), "findings": list, "n": int}
+FINDING = dict.fromkeys(("id", "verdict", "title", "measured", "threshold", "meaning"), str)
+PROFILE = {"steps": int, "step_seconds": int | float, "phase_seconds": dict}
+"""What a report reads of audit.json, of each of its findings, and of profile.json."""
+
 CHECKPOINTS = ("best", "last")
 """The order in which checkpoints are shown, and preferred where only one can be; other names follow."""
 
@@ -186,8 +192,8 @@ def read_record(path: Path) -> Record:
             metrics=[metrics[epoch] for epoch in sorted(metrics)],
             evaluations=evaluations,
             arrays={name: run.arrays(name) for name in evaluations},
-            audit=_with(run.audit(), "verdict", "summary", "findings", "n", "data", "budget"),
-            profile=_with(run.profile(), "steps", "step_seconds", "phase_seconds"),
+            audit=_audit(audit) if (audit := run.audit()) else {},
+            profile=_entries(profile, PROFILE) if (profile := run.profile()) else {},
         )
     except (yaml.YAMLError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
@@ -197,9 +203,20 @@ def read_record(path: Path) -> Record:
         ) from error
 
 
-def _with(found: dict[str, Any], *keys: str) -> dict[str, Any]:
-    """What a file holds, which is nothing or has these entries; KeyError where it is another's file."""
-    return {key: found[key] for key in keys} if found else {}
+def _audit(found: dict[str, Any]) -> dict[str, Any]:
+    return _entries(found, AUDIT) | {"findings": [_entries(row, FINDING) for row in found["findings"]]}
+
+
+def _entries(found: dict[str, Any], kinds: Mapping[str, Any]) -> dict[str, Any]:
+    """What a report reads of a file.
+
+    Raises:
+        KeyError, TypeError, ValueError: an entry is missing or of another kind: it is another's file.
+    """
+    for key, kind in kinds.items():
+        if not isinstance(found[key], kind):
+            raise ValueError(f"its entry {key} cannot be {brief(found[key])}")
+    return {key: found[key] for key in kinds}
 
 
 def read_study(paths: Sequence[Path]) -> Study:
