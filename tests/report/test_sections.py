@@ -13,7 +13,7 @@ from robustill.report import read_study
 from robustill.report.sections import sections
 from robustill.report.sections.base import Section
 from robustill.report.table import Cell, Table
-from robustill.results import Evaluation, RunDirectory
+from robustill.results import Accuracy, Evaluation, RunDirectory
 from tests.report.fabricate import evaluate, run_directory, teacher_directory
 from tests.report.full import full_pair, twenty_runs
 
@@ -235,3 +235,18 @@ def test_teachers_of_one_name_are_told_apart_and_each_has_its_settings(tmp_path:
     (settings,) = [section for section in sections(study) if section.id == "settings"]
     titles = [fold.title for fold in settings.folds]
     assert titles[:2] == ["Settings of Teacher a/best", "Settings of Teacher b/best"]
+
+
+def test_seeds_that_were_attacked_otherwise_share_no_stage_and_no_class(tmp_path: Path) -> None:
+    shares = {"best": {"clean": 0.8, "pgd20": 0.5, "autoattack": 0.4}}
+    paths = [run_directory(tmp_path / str(seed), seed=seed, accuracies=shares, full=True) for seed in range(2)]
+    run = RunDirectory(paths[1])
+    found = run.evaluations()["best"]
+    other = Accuracy(adversary="AutoAttack(version='quick')", n=400, correct=40, by_class=((40, 4),) * 10)
+    other = replace(other, stages={"clean": 320, "quick": 40})
+    run.save_evaluation("best", replace(found, accuracies={**found.accuracies, "autoattack": other}))
+    shown = {section.id: section for section in sections(read_study(paths))}
+    alone = {section.id: section for section in sections(read_study(paths[:1]))}
+    for name in ("stages", "classes"):
+        values, first = ([cell.value for cell in table(page[name]).rows[0][4:]] for page in (shown, alone))
+        assert values == first

@@ -76,6 +76,13 @@ def test_seeds_that_were_not_evaluated_are_counted(tmp_path: Path) -> None:
     assert [cell.text for cell in column(main_table(read_study(paths)), "Seeds")] == ["1 of 2"]
 
 
+def test_seeds_that_were_never_evaluated_are_the_same_number_on_the_page_and_in_csv(tmp_path: Path) -> None:
+    paths = [run_directory(tmp_path / str(seed), seed=seed) for seed in range(2)]
+    found = main_table(read_study(paths))
+    assert [cell.text for cell in found.rows[0]][-2] == "2"
+    assert found.csv().splitlines()[1].split(",")[-2] == "2"
+
+
 def test_the_paired_difference_stands_beside_the_strongest_attack(tmp_path: Path) -> None:
     paths = [
         run_directory(

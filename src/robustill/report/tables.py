@@ -66,7 +66,7 @@ def _row(
     evaluations = [r.evaluations[checkpoint] for r in group.records if checkpoint in r.evaluations]
     sizes = sorted({evaluation.parameters for evaluation in evaluations})
     seeds, of = len(evaluations), len(group.records)
-    cells.append(Cell(str(of) if seeds in (of, 0) else f"{seeds} of {of}", value=seeds))
+    cells.append(Cell(str(of) if seeds in (of, 0) else f"{seeds} of {of}", value=seeds or of))
     cells.append(Cell(" / ".join(map(count, sizes)) or "–", value=sizes[0] if sizes else None))
     return tuple(cells)
 

@@ -52,13 +52,11 @@ def stages(study: Study) -> Section | None:
 
 
 def _stages(network: Network) -> dict[str, float]:
-    """Stage -> mean share correct over the seeds; the stages of the first seed."""
+    """Stage -> mean share correct over the seeds that were attacked as the first one was."""
     found = [accuracy for e in network.evaluations if (accuracy := _staged(e))]
-    if not found or not found[0].stages:
-        return {}
-    return {
-        stage: sum((one.stages or {}).get(stage, 0) / one.n for one in found) / len(found) for stage in found[0].stages
-    }
+    kinds = [(one.adversary, [*(one.stages or {})]) for one in found]
+    alike = [(one.stages or {}, one.n) for one, kind in zip(found, kinds, strict=True) if kind == kinds[0]]
+    return {stage: sum(stages[stage] / n for stages, n in alike) / len(alike) for stage in alike[0][0]} if alike else {}
 
 
 def _staged(evaluation: Evaluation) -> Accuracy | None:

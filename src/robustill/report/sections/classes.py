@@ -8,7 +8,7 @@ import numpy as np
 
 from robustill.report.figures import Series, dot_rows
 from robustill.report.labels import adversary, count, percent
-from robustill.report.measures import headline, metrics_of
+from robustill.report.measures import Metric, counted, headline, metrics_of
 from robustill.report.records import Study
 from robustill.report.sections.base import Chart, Fold, Panel, Section
 from robustill.report.sections.networks import HEAD, Network, keys, networks, shares
@@ -35,7 +35,7 @@ class Classed:
 def classes(study: Study) -> Section | None:
     """A chart for each pair, or for each network that belongs to none."""
     metric = headline(metrics_of(study))
-    found = [one for network in networks(study) if metric and (one := _classed(network, metric.key))]
+    found = [one for network in networks(study) if metric and (one := _classed(network, metric))]
     if metric is None or not found:
         return None
     names = _names(found[0].network)
@@ -79,8 +79,9 @@ def _worst(found: list[Classed], names: tuple[str, ...]) -> str:
     return f"The worst of each network: {'; '.join(told)}."
 
 
-def _classed(network: Network, key: str) -> Classed | None:
-    counts = [e.accuracies[key].by_class for e in network.evaluations if key in e.accuracies]
+def _classed(network: Network, metric: Metric) -> Classed | None:
+    measured = counted(network.group, network.checkpoint, metric)
+    counts = [evaluation.accuracies[metric.key].by_class for evaluation in measured]
     counts = [by_class for by_class in counts if by_class]
     if not counts or len({len(by_class) for by_class in counts}) > 1:
         return None
