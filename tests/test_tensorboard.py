@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def test_without_the_package_the_flag_is_refused_before_anything_is_trained(
     assert command("train", *flags("npz:d.npz"), "--tensorboard", "--output", "run") == 2
     assert "needs the package tensorboard" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_of_that_name_is_not_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(robustill.tensorboard, "find_spec", lambda name: ModuleSpec(name, None, is_package=True))
+    with pytest.raises(ValueError, match="needs the package tensorboard"):
+        require_tensorboard()
 
 
 def test_pictures_are_the_strips_of_the_report_in_colour() -> None:

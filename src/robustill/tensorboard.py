@@ -34,7 +34,8 @@ def require_tensorboard() -> None:
     Raises:
         ValueError: the package is not installed.
     """
-    if find_spec("tensorboard") is None:
+    found = find_spec("tensorboard")
+    if found is None or found.origin is None:  # a mere folder of that name, as a watched run has one
         raise ValueError(
             "--tensorboard needs the package tensorboard. Found: none. Install it with pip install "
             "'robustill[tensorboard]', or leave the flag out."
