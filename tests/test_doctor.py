@@ -37,6 +37,19 @@ def test_a_missing_extra_is_optional_and_says_how_to_get_it(tmp_path: Path, monk
     assert found.state == "absent" and "pip install 'robustill[cluster]'" in found.found
 
 
+def test_a_folder_is_not_the_package_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "no_such_package").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(EXTRAS, "cluster", ("no_such_package", "sweeps"))
+    assert looked(tmp_path)["[cluster]"].state == "absent"
+
+
+def test_a_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = looked(tmp_path / "file" / "below" / "runs")["writing"]
+    assert found.state == "bad" and f"{tmp_path / 'file'} is a file" in found.found
+
+
 @pytest.mark.parametrize(("free", "state"), [(2**40, "fine"), (2**20, "bad")])
 def test_the_space_that_is_left(free: int, state: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda place: Usage(free, 0, free))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 import tempfile
@@ -84,8 +83,8 @@ def _disk(folder: Path) -> Finding:
 
 def _writable(folder: Path) -> Finding:
     place = _existing(folder)
-    if folder.is_file():
-        return Finding("writing", f"{folder} is a file: runs need a folder", "bad")
+    if file := next((above for above in (folder, *folder.parents) if above.is_file()), None):
+        return Finding("writing", f"{file} is a file: runs need a folder", "bad")
     try:
         with tempfile.TemporaryFile(dir=place):
             return Finding("writing", f"{folder} can be written")
@@ -107,6 +106,7 @@ def _torchrun() -> tuple[str, State]:
 
 
 def _extra(extra: str, module: str, purpose: str) -> tuple[str, State]:
-    if importlib.util.find_spec(module) is None:
+    try:  # not ``find_spec``: it takes a folder of that name for the package
+        return f"{module} {importlib.metadata.version(module)}, for {purpose}", "fine"
+    except importlib.metadata.PackageNotFoundError:
         return f"not installed; for {purpose}: pip install 'robustill[{extra}]'", "absent"
-    return f"{module} {importlib.metadata.version(module)}, for {purpose}", "fine"

@@ -142,6 +142,10 @@ def test_a_method_with_a_wrong_setting_is_refused(method: str, message: str, sai
     assert re.search(message, error), error
 
 
+def test_the_method_is_no_flag(said: Said) -> None:
+    assert "method is given by itself, not as --method. Usage: " in said.refusing("--method", "RSLAD()")
+
+
 def test_a_teacher_that_does_not_fit_the_data_is_refused(said: Said, tmp_path: Path) -> None:
     data = archive(tmp_path / "d.npz", classes=4)
     error = said.refusing("RSLAD()", "--teacher", "demo", "--student", "small_cnn", "--data", data)

@@ -50,7 +50,10 @@ def _sentence(message: str, parser: ArgumentParser) -> str:
     """jsonargparse's message, of any version since 4.35, without its parser keys and Python types."""
     message, known = re.sub(r"\s+", " ", message).strip(), actions(parser)
     if match := re.search(r"nrecognized arguments: --([^\s=]+)|Option '([^']+)' is not accepted", message):
-        return unknown_setting(match[1] or match[2], known)
+        name = match[1] or match[2]
+        if name in known:
+            return f"{name} is given by itself, not as --{name}. Usage: {parser.usage}"
+        return unknown_setting(name, known)
     if match := re.search(r"nrecognized arguments: (.*)\.?", message):
         return f"Nothing is known of {match[1]!r}. See {parser.prog} --help."
     if match := re.search(r"argument ([-\w/]+): expected (?:one|at least one) argument", message):

@@ -82,7 +82,7 @@ class RunDirectory:
 
     def protocol(self) -> list[tuple[str, str]]:
         file = self.path / "protocol.json"
-        return [(label, text) for label, text in read_json(file)] if file.exists() else []
+        return [(str(label), str(text)) for label, text in read_json(file)] if file.exists() else []
 
     def environment(self) -> dict[str, Any]:
         file = self.path / "environment.json"
