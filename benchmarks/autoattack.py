@@ -4,11 +4,12 @@
     python -m benchmarks.autoattack --model run:runs/cifar10-teacher --data folder:cifar10 --images 1000 --repeats 3
     python -m benchmarks.autoattack --model run:runs/cifar10-teacher --data folder:cifar10 --widen 4 --images 8
 
-The two work in turns in one process, each on all the images of a part (``--part``) at once: both attack batches of 250,
-which is what pyautoattack does unless told otherwise, filled up with images that the attacks before left standing. Ours
-draws the noise that the reference draws (``seed=0``). pyautoattack gets the network as it is after loading: its
-parameters await gradients, which its FAB computes. Times are the processor's seconds on one thread, or on a GPU those
-of the wall, the median over the repeats, for all and for each attack. Both multiply in float32, not in TF32.
+The two work in turns, each on all the images of a part (``--part``) at once: both attack batches of 250, which is what
+pyautoattack does unless told otherwise, filled up with images that the attacks before left standing. Ours draws the
+noise that the reference draws (``seed=0``). pyautoattack gets the network as it is after loading: its parameters await
+gradients, which its FAB computes. A turn is a process of its own, because how freed memory is kept belongs to one: ours
+keeps it, as ``robustill evaluate`` does. Times are the processor's seconds on one thread, or on a GPU those of the
+wall, the median over the repeats, for all and for each attack. Both multiply in float32, not in TF32.
 
 Written after each turn, and continued from there when it is called again.
 """
@@ -22,9 +23,12 @@ import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import wraps
+from itertools import islice, product
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -39,6 +43,7 @@ from torch import nn
 
 from benchmarks.machine import Clock
 from benchmarks.widen import widened
+from robustill.allocation import keep_freed_memory
 from robustill.attacks import APGD, L1, L2, Adversary, AutoAttack, Budget, Linf, Square, TargetedAPGD, TargetedFAB
 from robustill.attacks.search import classify
 from robustill.data import in_order, load
@@ -82,8 +87,13 @@ class Task:
         network = widened(network, self.widen) if self.widen > 1 else network
         return network.to(self.device).requires_grad_(True)
 
-    def parts(self) -> list[tuple[Images, Labels]]:
-        return list(in_order(load(self.data).test.stratified(self.images, 0).to(self.device), self.part))
+    def images_of(self, part: int) -> tuple[Images, Labels]:
+        batches = in_order(load(self.data).test.stratified(self.images, 0).to(self.device), self.part)
+        return next(islice(batches, part, None))
+
+    @property
+    def parts(self) -> int:
+        return -(-self.images // self.part)
 
 
 class Shortened(AutoAttack):
@@ -165,31 +175,32 @@ def watched(attacks: Mapping[str, tuple[type, str]], device: torch.device) -> It
     seconds["all"] = clock.seconds
 
 
-def take_turn(task: Task, engine: str, model: nn.Module, x: Images, y: Labels) -> dict[str, Any]:
+def take_turn(task: Task, engine: str, part: int) -> dict[str, Any]:
     """Seconds, and the verdicts: a digit for each image, 1 where it stands."""
-    model.zero_grad()
-    with watched(ATTACKS[engine], x.device) as seconds:
-        x_adv = ENGINES[engine](task, model, x, y)
-    stands = classify(model, x_adv).argmax(1) == y
+    torch.set_num_threads(1)
+    if engine == "ours":
+        keep_freed_memory()
+    model, (x, y) = task.network(), task.images_of(part)
+    with exact_float32():
+        with watched(ATTACKS[engine], x.device) as seconds:
+            x_adv = ENGINES[engine](task, model, x, y)
+        stands = classify(model, x_adv).argmax(1) == y
     return {"seconds": seconds, "stands": "".join(str(int(one)) for one in stands)}
 
 
 def compare(task: Task, path: Path | None = None, say: Callable[[str], None] = print) -> dict[str, Any]:
     """Takes the turns that the file at ``path`` does not hold yet; gives what it then holds."""
-    torch.set_num_threads(1)
-    model, parts = task.network(), task.parts()
     turns = _turns_so_far(task, path)
-    for repeat in range(task.repeats):
-        for part, (x, y) in enumerate(parts):
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        for repeat, part in product(range(task.repeats), range(task.parts)):
             for engine in sorted(ENGINES, reverse=(repeat + part) % 2 == 1):  # neither is always the first
                 name = f"{repeat}/{part}/{engine}"
                 if name not in turns:
-                    with exact_float32():
-                        turns[name] = take_turn(task, engine, model, x, y)
-                    say(f"{name} of {task.repeats}/{len(parts)}: {turns[name]['seconds']['all']:.1f} s")
+                    turns[name] = pool.submit(take_turn, task, engine, part).result()
+                    say(f"{name} of {task.repeats}/{task.parts}: {turns[name]['seconds']['all']:.1f} s")
                     if path:
-                        write_json(path, _result(task, model, turns))
-    return _result(task, model, turns)
+                        write_json(path, _result(task, turns))
+    return _result(task, turns)
 
 
 def _turns_so_far(task: Task, path: Path | None) -> dict[str, Any]:
@@ -198,12 +209,15 @@ def _turns_so_far(task: Task, path: Path | None) -> dict[str, Any]:
     return turns
 
 
-def _result(task: Task, model: nn.Module, turns: Mapping[str, Any]) -> dict[str, Any]:
-    program = environment() | {"command": shlex.join(["python", "-m", "benchmarks.autoattack", *sys.argv[1:]])}
+def _result(task: Task, turns: Mapping[str, Any]) -> dict[str, Any]:
+    program = environment() | {
+        "threads": 1,
+        "command": shlex.join(["python", "-m", "benchmarks.autoattack", *sys.argv[1:]]),
+    }
     return {
         "task": asdict(task),
         "budget": repr(BUDGETS[task.norm]),
-        "parameters": count_parameters(model),
+        "parameters": count_parameters(task.network()),
         "clock": f"{CLOCKS[task.device]}; median over the repeats",
         **summary(task, turns),
         "turns": dict(turns),
@@ -213,8 +227,7 @@ def _result(task: Task, model: nn.Module, turns: Mapping[str, Any]) -> dict[str,
 
 def summary(task: Task, turns: Mapping[str, Any]) -> dict[str, Any]:
     """Of the repeats that both engines finished: seconds, how many times ours the reference's are, verdicts."""
-    count = -(-task.images // task.part)
-    names = {(r, e): [f"{r}/{part}/{e}" for part in range(count)] for r in range(task.repeats) for e in ENGINES}
+    names = {(r, e): [f"{r}/{part}/{e}" for part in range(task.parts)] for r in range(task.repeats) for e in ENGINES}
     done = [r for r in range(task.repeats) if all(name in turns for e in ENGINES for name in names[r, e])]
     if not done:
         return {"repeats": 0}
