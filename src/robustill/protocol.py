@@ -115,7 +115,7 @@ def _attack(setting: Setting) -> str:
     attack, method = setting.run.attack, setting.run.method
     if method.inner is None:
         return "none: the method trains on clean images"
-    start = getattr(attack, "start", None) or method.start
+    start = method.start_of(attack)
     where = "the image itself" if start == Zero() else in_full(start)
     return f"{in_full(attack)}, from {where}, student in {method.attack_mode} mode"
 

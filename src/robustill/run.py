@@ -138,8 +138,7 @@ class Run:
             raise ValueError(f"clip must be a positive norm, or null for no limit. Found: {self.clip}.")
         if self.recipe is not None and self.recipe not in cells():
             raise ValueError(f"recipe must name a cell of the paper's tables, or be null. Found: {brief(self.recipe)}.")
-        start = getattr(self.attack, "start", None) or self.method.start
-        if isinstance(self.method.inner, StudentKL) and start == Zero():
+        if isinstance(self.method.inner, StudentKL) and self.method.start_of(self.attack) == Zero():
             raise ValueError(
                 f"{self.method} needs an attack from noise: KL(S(x) ‖ S(x')), which it climbs, is flat at the image "
                 "itself, where the first step would follow rounding errors. "

@@ -28,14 +28,19 @@ SECONDS = 2.0
 """How often the files are looked at."""
 
 
+def is_installed() -> bool:
+    """Whether there is the package, and not a mere folder of that name, as a watched run has one."""
+    found = find_spec("tensorboard")
+    return found is not None and found.origin is not None
+
+
 def require_tensorboard() -> None:
     """Refuses before anything is trained.
 
     Raises:
         ValueError: the package is not installed.
     """
-    found = find_spec("tensorboard")
-    if found is None or found.origin is None:  # a mere folder of that name, as a watched run has one
+    if not is_installed():
         raise ValueError(
             "--tensorboard needs the package tensorboard. Found: none. Install it with pip install "
             "'robustill[tensorboard]', or leave the flag out."

@@ -19,6 +19,7 @@ from robustill.data.seeds import mix
 from robustill.data.split import Split, hold_out
 from robustill.environment import environment
 from robustill.limits import SEED, require_between
+from robustill.wording import in_a_line
 
 UNKNOWN = "Nothing is known of what this check asks about: the network or an attack on it ended with an error."
 LONGEST = 300
@@ -134,7 +135,7 @@ def _made(check: Check, subject: Subject, failed: list[str]) -> Finding:
         reading = Skipped(f"presupposes {', '.join(failed)}") if failed else check.measure(subject)
         verdict: Verdict = "skipped" if isinstance(reading, Skipped) else check.judge(reading)
     except Exception as error:  # a stranger's network may do anything; what else was found is kept
-        said = " ".join(f"{type(error).__name__}: {error}".split())
+        said = in_a_line(f"{type(error).__name__}: {error}")
         reading, verdict, meaning = Skipped(f"could not be made: {said[:LONGEST]}"), "warn", UNKNOWN
     return Finding(
         id=check.id,

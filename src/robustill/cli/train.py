@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
@@ -40,8 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     if values.resume is not None:
         if len(words) != len([w for w in words if w.startswith("--resume")]) + ("--resume" in words):
             raise ValueError("--resume takes no other flag: a run continues with the settings in its run.yaml.")
-        shown = (Path(values.resume) / "tensorboard").is_dir() and find_spec("tensorboard") is not None
-        with gathered(), _watched(Path(values.resume), shown):
+        with gathered(), _watched(Path(values.resume), _was_shown(Path(values.resume))):
             target = resume(Path(values.resume), console=console)
     else:
         run = run_of(values)
@@ -53,6 +51,15 @@ def main(arguments: Sequence[str]) -> None:
             else:
                 target = train(run, directory, overwrite=values.overwrite, profiled=values.profile, console=console)
     print(f"\nThe run is in {target.path}. Measure it with: robustill evaluate {target.path}")
+
+
+def _was_shown(directory: Path) -> bool:
+    """Whether TensorBoard showed the run, and can again."""
+    if not (directory / "tensorboard").is_dir():
+        return False
+    from robustill.tensorboard import is_installed
+
+    return is_installed()
 
 
 @contextmanager

@@ -52,10 +52,6 @@ class Under(Measurement):
         return passes(self.adversary)
 
     @property
-    def networks(self) -> tuple[nn.Module, ...]:
-        return (self.adversary.surrogate,) if isinstance(self.adversary, Transfer) else ()
-
-    @property
     def adversaries(self) -> tuple[Adversary, ...]:
         return (self.adversary,)
 

@@ -77,10 +77,6 @@ class Curve(Measurement):
         return 1 + self.under.passes * (1 + max(withstood(own - 1), withstood(last - own)))
 
     @property
-    def networks(self) -> tuple[nn.Module, ...]:
-        return self.under.networks
-
-    @property
     def adversaries(self) -> tuple[Adversary, ...]:
         return self.under.adversaries
 

@@ -50,7 +50,7 @@ class Distance(Measurement):
 
     @property
     def text(self) -> str:
-        start = getattr(self.attack, "start", None) or self.method.start
+        start = self.method.start_of(self.attack)
         return (
             "L2 distance of the logits of student and teacher, both in eval mode, at x, at x + δ clipped to [0, 1] with"
             f" δ uniform in {in_full(self.budget)}, and where {in_full(self.attack)} climbs "

@@ -3,9 +3,8 @@
 A file holds one measurement of one batch. Its name is a digest of everything that decides the numbers: the weights and
 the structure of the networks, the numbers and texts that their modules hold, the images and labels, the number of the
 batch (its noise depends on it), the seed, the text of the measurement, the kind of device, the versions of this library
-and of PyTorch. So a part of another network,
-of other images or of another attack is never taken for this one; it is not found. Of somebody else's function only the
-name is known: whoever changes it removes the parts.
+and of PyTorch. So a part of another network, of other images or of another attack is never taken for this one; it is
+not found. Of somebody else's function only the name is known: whoever changes it removes the parts.
 
 An interrupted evaluation goes on after the last finished batch. Several processes may share a folder, or their folders
 may be put together afterwards.

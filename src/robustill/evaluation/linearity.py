@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from robustill.attacks import Adversary, Budget, frozen
 from robustill.component import in_full
-from robustill.evaluation.accuracy import Under, passes
+from robustill.evaluation.accuracy import passes
 from robustill.evaluation.measurement import Measurement
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, PerSample
@@ -66,10 +66,6 @@ class Remainder(Measurement):
     @property
     def passes(self) -> float:
         return 2 * 5 + passes(self.adversary)  # for each ε a forward there, and a directional derivative
-
-    @property
-    def networks(self) -> tuple[nn.Module, ...]:
-        return Under(self.name, self.adversary).networks
 
     @property
     def adversaries(self) -> tuple[Adversary, ...]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Generator, Tensor, nn
 
-from robustill.attacks import Adversary, Budget
+from robustill.attacks import Adversary, Budget, Transfer
 from robustill.types import Images, Labels
 
 
@@ -31,8 +31,8 @@ class Measurement(ABC):
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        """Other networks on whose weights the numbers depend."""
-        return ()
+        """Other networks on whose weights the numbers depend: at least those that are attacked in the model's place."""
+        return tuple(one.surrogate for one in self.adversaries if isinstance(one, Transfer))
 
     @property
     def adversaries(self) -> tuple[Adversary, ...]:

@@ -89,6 +89,11 @@ class Method(Objective, ABC):
             return NotImplemented
         return replace(self, terms=(*self.terms, term))
 
+    def start_of(self, attack: Attack) -> Start:
+        """Where an attack begins to climb for this method: at its own start, if it has one, else at the method's."""
+        start: Start = getattr(attack, "start", None) or self.start
+        return start
+
     def __repr__(self) -> str:
         own = Component.__repr__(replace(self, terms=()))
         return " + ".join([own, *map(repr, self.terms)])
