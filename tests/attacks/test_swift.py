@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -26,6 +29,34 @@ def test_the_copy_has_no_batchnorm_and_the_same_logits_and_gradients() -> None:
     gradients = [torch.autograd.grad(z[:, 0].sum(), point)[0] for z, point in zip(logits, points, strict=True)]
     torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-3, atol=1e-6)
     assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
+
+
+NETWORKS = (
+    "SmallCNN(width=4)",
+    "ResNet(depth=18, width=4)",
+    "PreActResNet(depth=18, width=4)",
+    "MobileNetV2()",
+    "WideResNet(depth=10, factor=1)",
+    "DeepMindPreActResNet(depth=18, width=4)",
+    "DeepMindWideResNet(depth=10, factor=1)",
+)
+COPY = """
+import torch
+from robustill.attacks.swift import swift
+from robustill.models import create_model
+
+for name in {names}:
+    copy = swift(create_model(name, 4).eval(), torch.rand(2, 3, 32, 32))
+    print(*sorted(type(layer).__name__ for layer in copy.modules()))
+"""
+
+
+def test_every_network_of_ours_has_a_copy() -> None:
+    """In a process of its own: the checks of types under pytest refuse what stands for an image while it is traced."""
+    command = [sys.executable, "-c", COPY.format(names=NETWORKS)]
+    layers = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name, line in zip(NETWORKS, layers, strict=True):
+        assert {"GraphModule", "Stem"} <= set(line.split()), f"{name}: {line}"
 
 
 class Branching(nn.Module):

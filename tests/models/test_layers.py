@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from robustill.models.layers import Float32Linear, Normalize, SameConv2d, global_average
+from robustill.models.layers import Float32Linear, GlobalAverage, Normalize, SameConv2d
 
 
 def test_normalize_is_the_formula() -> None:
@@ -85,12 +85,28 @@ def test_float32_linear_can_share_a_layers_weights(bias: bool) -> None:
     assert torch.equal(shared(x), layer(x))
 
 
-def test_global_average_is_float32_from_bfloat16_and_float64_from_float64() -> None:
-    x = torch.randn(2, 3, 5, 7)
-    torch.testing.assert_close(global_average(x), x.flatten(2).mean(2))
+LAYOUTS = (torch.contiguous_format, torch.channels_last)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_global_average_is_float32_from_bfloat16_and_float64_from_float64(layout: torch.memory_format) -> None:
+    average, x = GlobalAverage(), torch.randn(2, 3, 5, 7).to(memory_format=layout)
+    torch.testing.assert_close(average(x), x.flatten(2).mean(2))
     half = x.bfloat16()
-    assert torch.equal(global_average(half), half.float().mean((2, 3)))
-    assert global_average(x.double()).dtype == torch.float64
+    assert torch.equal(average(half), half.float().mean((2, 3)))
+    assert average(x.double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_gradient_of_a_global_average_has_the_layout_of_the_maps(
+    layout: torch.memory_format, dtype: torch.dtype
+) -> None:
+    x = torch.randn(2, 3, 5, 7, dtype=dtype).to(memory_format=layout).requires_grad_()
+    weight = torch.randn(2, 3)
+    (gradient,) = torch.autograd.grad((weight * GlobalAverage()(x)).sum(), x)
+    assert gradient.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(gradient, (weight / 35).to(dtype)[:, :, None, None].expand_as(x), rtol=1e-2, atol=0)
 
 
 @pytest.mark.parametrize("size", [(8, 8), (7, 7), (8, 7), (7, 8)])

@@ -13,6 +13,7 @@ from torch import Generator, Tensor, fx, nn
 from torch.fx.node import map_arg
 
 from robustill.attacks.search import Mask, Rows
+from robustill.attacks.stem import Stem
 from robustill.attacks.swift import close
 from robustill.attacks.windows import Span, Window, axes, whole
 
@@ -176,7 +177,9 @@ def local_step(
 
 
 def _convolves(module: nn.Module | None) -> bool:
-    return type(module) is nn.Conv2d and module.padding_mode == "zeros" and not isinstance(module.padding, str)
+    if not isinstance(module, nn.Conv2d) or type(module) not in (nn.Conv2d, Stem):
+        return False
+    return module.padding_mode == "zeros" and not isinstance(module.padding, str)
 
 
 def _acts_by_position(call: Call, given: Values, result: Any, patched: Iterable[fx.Node]) -> bool:

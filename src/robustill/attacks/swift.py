@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from robustill.attacks.stem import Stem
 from robustill.types import Images
 
 TOLERANCE = 1e-4
@@ -17,8 +18,8 @@ TOLERANCE = 1e-4
 
 
 def swift(model: nn.Module, x: Images) -> nn.Module:
-    """A copy in eval mode with channels last in memory, each BatchNorm folded into the convolution before it, and each
-    ReLU done in place.
+    """A copy in eval mode with channels last in memory, each BatchNorm folded into the convolution before it, each ReLU
+    done in place, and on a CPU the image's gradient made in blocks.
 
     The model itself where its code cannot be traced, where it holds hooks that a copy would not call, or where the
     copy's logits of ``x`` are not the model's. A search may use the copy; what it finds is for the model to judge.
@@ -30,6 +31,8 @@ def swift(model: nn.Module, x: Images) -> nn.Module:
         traced = fx.GraphModule(held, _Tracer().trace(held))
         _fold(traced)
         _rectify_in_place(traced)
+        if x.device.type == "cpu":
+            _differentiate_in_blocks(traced)
         traced.recompile()
         traced.delete_all_unused_submodules()
         faster: nn.Module = traced.requires_grad_(False)
@@ -72,6 +75,12 @@ def _rectify_in_place(traced: fx.GraphModule) -> None:
             with traced.graph.inserting_after(node):
                 node.replace_all_uses_with(traced.graph.call_function(torch.relu_, (given,)))
             traced.graph.erase_node(node)
+
+
+def _differentiate_in_blocks(traced: fx.GraphModule) -> None:
+    for name, layer in list(traced.named_modules()):
+        if Stem.suits(layer):
+            traced.set_submodule(name, Stem(layer))
 
 
 def _is(node: fx.Node, module: type[nn.Module], functions: tuple[object, ...]) -> bool:

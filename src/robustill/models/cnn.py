@@ -7,7 +7,7 @@ from torch import nn
 
 from robustill.models.architecture import Architecture, require_positive
 from robustill.models.classifier import Classifier
-from robustill.models.layers import Float32Linear, conv3x3, global_average
+from robustill.models.layers import Float32Linear, GlobalAverage, conv3x3
 from robustill.types import Images, Logits
 
 
@@ -41,6 +41,7 @@ class SmallCNNModule(Classifier):
         self.bn3 = nn.BatchNorm2d(2 * width)
         self.conv4 = conv3x3(2 * width, 2 * width, stride=2)
         self.bn4 = nn.BatchNorm2d(2 * width)
+        self.pool = GlobalAverage()
         self.linear = Float32Linear(2 * width, num_classes)
 
     def classify(self, x: Images) -> Logits:
@@ -48,5 +49,5 @@ class SmallCNNModule(Classifier):
         out = F.relu(self.bn2(self.conv2(out)))
         out = F.relu(self.bn3(self.conv3(out)))
         out = F.relu(self.bn4(self.conv4(out)))
-        logits: Logits = self.linear(global_average(out))
+        logits: Logits = self.linear(self.pool(out))
         return logits

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from robustill.models.architecture import Architecture, require_choice, require_positive
 from robustill.models.classifier import Classifier
-from robustill.models.layers import Float32Linear, SameConv2d, conv3x3, global_average, stack
+from robustill.models.layers import Float32Linear, GlobalAverage, SameConv2d, conv3x3, stack
 from robustill.models.preact_resnet import STAGES
 from robustill.types import Images, Logits
 
@@ -47,11 +47,12 @@ class DeepMindPreActResNetModule(Classifier):
         self.layer_2 = stack(DeepMindPreActBlock, 2 * width, 4 * width, n2, stride=2)
         self.layer_3 = stack(DeepMindPreActBlock, 4 * width, 8 * width, n3, stride=2)
         self.batchnorm = nn.BatchNorm2d(8 * width)
+        self.pool = GlobalAverage()
         self.logits = Float32Linear(8 * width, num_classes)
 
     def classify(self, x: Images) -> Logits:
         out = self.layer_3(self.layer_2(self.layer_1(self.layer_0(self.conv_2d(x)))))
-        logits: Logits = self.logits(global_average(F.silu(self.batchnorm(out))))
+        logits: Logits = self.logits(self.pool(F.silu(self.batchnorm(out))))
         return logits
 
 

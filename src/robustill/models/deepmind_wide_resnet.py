@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from robustill.models.architecture import Architecture, require_positive
 from robustill.models.classifier import Classifier
-from robustill.models.layers import Float32Linear, SameConv2d, conv1x1, conv3x3, global_average, stack
+from robustill.models.layers import Float32Linear, GlobalAverage, SameConv2d, conv1x1, conv3x3, stack
 from robustill.models.wide_resnet import require_wide_depth
 from robustill.types import Images, Logits
 
@@ -47,11 +47,12 @@ class DeepMindWideResNetModule(Classifier):
             group(2 * width, 4 * width, blocks, stride=2),
         )
         self.batchnorm = nn.BatchNorm2d(4 * width)
+        self.pool = GlobalAverage()
         self.logits = Float32Linear(4 * width, num_classes)
 
     def classify(self, x: Images) -> Logits:
         out = F.silu(self.batchnorm(self.layer(self.init_conv(x))))
-        logits: Logits = self.logits(global_average(out))
+        logits: Logits = self.logits(self.pool(out))
         return logits
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from robustill.models.architecture import Architecture
 from robustill.models.classifier import Classifier
-from robustill.models.layers import Float32Linear, conv1x1, conv3x3, global_average
+from robustill.models.layers import Float32Linear, GlobalAverage, conv1x1, conv3x3
 from robustill.types import Images, Logits
 
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
@@ -44,12 +44,13 @@ class MobileNetV2Module(Classifier):
                 channels = out_channels
         self.conv2 = conv1x1(channels, 1280)
         self.bn2 = nn.BatchNorm2d(1280)
+        self.pool = GlobalAverage()
         self.linear = Float32Linear(1280, num_classes)
 
     def classify(self, x: Images) -> Logits:
         out = self.layers(F.relu(self.bn1(self.conv1(x))))
         out = F.relu(self.bn2(self.conv2(out)))
-        logits: Logits = self.linear(global_average(out))
+        logits: Logits = self.linear(self.pool(out))
         return logits
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from robustill.models.architecture import Architecture, require_choice, require_positive
 from robustill.models.classifier import Classifier
-from robustill.models.layers import Float32Linear, conv1x1, conv3x3, global_average, stack
+from robustill.models.layers import Float32Linear, GlobalAverage, conv1x1, conv3x3, stack
 from robustill.types import Images, Logits
 
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
@@ -58,13 +58,14 @@ class PreActResNetModule(Classifier):
         self.layer3 = stack(block, 2 * width, 4 * width, n3, stride=2)
         self.layer4 = stack(block, 4 * width, 8 * width, n4, stride=2)
         self.bn = nn.BatchNorm2d(8 * width) if choice.final_norm else None
+        self.pool = GlobalAverage()
         self.linear = Float32Linear(8 * width, num_classes)
 
     def classify(self, x: Images) -> Logits:
         out = self.layer4(self.layer3(self.layer2(self.layer1(self.conv1(x)))))
         if self.bn is not None:
             out = F.relu(self.bn(out))
-        logits: Logits = self.linear(global_average(out))
+        logits: Logits = self.linear(self.pool(out))
         return logits
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from robustill.models.architecture import Architecture, require_choice, require_positive
 from robustill.models.classifier import Classifier
-from robustill.models.layers import Float32Linear, conv1x1, conv3x3, global_average, stack
+from robustill.models.layers import Float32Linear, GlobalAverage, conv1x1, conv3x3, stack
 from robustill.types import Images, Logits
 
 STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
@@ -47,12 +47,13 @@ class ResNetModule(Classifier):
         self.layer2 = stack(block, out, 2 * out, n2, stride=2)
         self.layer3 = stack(block, 2 * out, 4 * out, n3, stride=2)
         self.layer4 = stack(block, 4 * out, 8 * out, n4, stride=2)
+        self.pool = GlobalAverage()
         self.linear = Float32Linear(8 * out, num_classes)
 
     def classify(self, x: Images) -> Logits:
         out = F.relu(self.bn1(self.conv1(x)))
         out = self.layer4(self.layer3(self.layer2(self.layer1(out))))
-        logits: Logits = self.linear(global_average(out))
+        logits: Logits = self.linear(self.pool(out))
         return logits
 
 

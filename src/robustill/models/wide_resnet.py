@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from robustill.models.architecture import Architecture, require_positive
 from robustill.models.classifier import Classifier
-from robustill.models.layers import Float32Linear, conv1x1, conv3x3, global_average, stack
+from robustill.models.layers import Float32Linear, GlobalAverage, conv1x1, conv3x3, stack
 from robustill.types import Images, Logits
 
 DEEPEST = 1000
@@ -53,12 +53,13 @@ class WideResNetModule(Classifier):
         self.block2 = group(width, 2 * width, blocks, stride=2)
         self.block3 = group(2 * width, 4 * width, blocks, stride=2)
         self.bn1 = nn.BatchNorm2d(4 * width)
+        self.pool = GlobalAverage()
         self.fc = Float32Linear(4 * width, num_classes)
         self.apply(initialize)
 
     def classify(self, x: Images) -> Logits:
         out = self.block3(self.block2(self.block1(self.conv1(x))))
-        logits: Logits = self.fc(global_average(F.relu(self.bn1(out))))
+        logits: Logits = self.fc(self.pool(F.relu(self.bn1(out))))
         return logits
 
 
