@@ -11,6 +11,8 @@ that linear function is zero, inside [0, 1]:
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Generator, nn
 
@@ -18,7 +20,7 @@ from robustill.attacks.base import Adversary, frozen
 from robustill.attacks.budgets import Budget
 from robustill.attacks.hyperplane import nearest_on_hyperplane
 from robustill.attacks.losses import TargetedMargin
-from robustill.attacks.search import Mask, Search, classify, column, conquer, in_portions, slope, targets_of
+from robustill.attacks.search import Mask, Search, classify, column, conquer, in_portions, portion_of, slope, targets_of
 from robustill.limits import require_steps, require_targets
 from robustill.types import Images, Labels, PerSample
 
@@ -66,7 +68,8 @@ def _run(model: nn.Module, x: Images, y: Labels, target: Labels, budget: Budget,
     found, fooled = x.clone(), torch.zeros(len(x), dtype=torch.bool, device=x.device)
     point = x
     for _ in range(steps):
-        point, wrong = in_portions(lambda *images: _step(model, budget, *images), x, point, y, target)
+        step = partial(_step, model, budget)
+        point, wrong = in_portions(step, x, point, y, target, portion=portion_of(model))
         hit = wrong & (budget.norm(point - x) <= budget.radius)
         if hit.any():
             found[rows[hit]], fooled[rows[hit]] = point[hit], True

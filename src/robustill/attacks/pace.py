@@ -52,8 +52,9 @@ class Halving(Pace):
 
     def step(self, x: Images, x_adv: Images, previous: Images, gradient: Images, *, momentum: float) -> Images:
         steepest = gradient.sign() if isinstance(self.budget, Linf) else _unit(gradient)
-        z = self._project(x, x_adv + column(self.size) * steepest)
-        return self._project(x, x_adv + (z - x_adv) * (1 - momentum) + (x_adv - previous) * momentum)
+        z = self._project(x, steepest.mul_(column(self.size)).add_(x_adv))
+        # x_adv + (1 - momentum) (z - x_adv) + momentum (x_adv - previous), in the memory of z
+        return self._project(x, z.sub_(x_adv).mul_(1 - momentum).add_(x_adv).add_((x_adv - previous).mul_(momentum)))
 
     def look_back(self, loss: PerSample, best_loss: PerSample, best_delta: Images) -> Mask | None:
         self.rises, self.last_loss = self.rises + (loss > self.last_loss), loss
@@ -69,7 +70,7 @@ class Halving(Pace):
 
     def _project(self, x: Images, point: Images) -> Images:
         if isinstance(self.budget, Linf):
-            return torch.clamp(point, self.low, self.high)
+            return point.clamp_(self.low, self.high)
         return (x + self.budget.project(point - x)).clamp(0, 1)
 
 

@@ -22,9 +22,17 @@ PORTION = 64
 32 MiB are given back to the system and filled with zeros again."""
 
 
-def in_portions(work: Callable[..., tuple[Tensor, ...]], *of_images: Tensor) -> tuple[Tensor, ...]:
+def portion_of(model: nn.Module) -> int:
+    """``PORTION``, unless it is a copy for searches, whose feature maps are known (``swift``)."""
+    portion: int = getattr(model, "portion", PORTION)
+    return portion
+
+
+def in_portions(
+    work: Callable[..., tuple[Tensor, ...]], *of_images: Tensor, portion: int = PORTION
+) -> tuple[Tensor, ...]:
     """``work``, which takes and gives tensors with a row for each image, done on a portion of the images at a time."""
-    count = -(-len(of_images[0]) // PORTION) if of_images[0].device.type == "cpu" and len(of_images[0]) else 1
+    count = -(-len(of_images[0]) // portion) if of_images[0].device.type == "cpu" and len(of_images[0]) else 1
     if count == 1:
         return work(*of_images)
     parts = [work(*portion) for portion in zip(*(rows.tensor_split(count) for rows in of_images), strict=True)]
@@ -34,7 +42,7 @@ def in_portions(work: Callable[..., tuple[Tensor, ...]], *of_images: Tensor) -> 
 def classify(model: nn.Module, x: Images) -> Logits:
     """The logits, without a graph, in at least float32."""
     with torch.no_grad():
-        (logits,) = in_portions(lambda some: (at_least_float32(model(some)),), x)
+        (logits,) = in_portions(lambda some: (at_least_float32(model(some)),), x, portion=portion_of(model))
     return logits
 
 
@@ -59,7 +67,8 @@ def slope(model: nn.Module, x: Images, loss: Callable[[Logits, Rows], PerSample]
             (gradient,) = torch.autograd.grad(value.sum(), x)
         return logits.detach(), value.detach(), gradient
 
-    logits, value, gradient = in_portions(work, x, torch.arange(len(x), device=x.device))
+    rows = torch.arange(len(x), device=x.device)
+    logits, value, gradient = in_portions(work, x, rows, portion=portion_of(model))
     return logits, value, gradient
 
 

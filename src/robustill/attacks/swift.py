@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import copy
 import operator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from robustill.attacks.search import PORTION
 from robustill.attacks.stem import Stem
 from robustill.types import Images
 
 TOLERANCE = 1e-4
 """How far the copy's logits may be off, relative to the largest: folding changes the order of roundings, no more."""
+
+
+MAPS = 2**23
+"""Up to so many bytes of the largest layer's maps, more images at once are sooner done than fewer."""
 
 
 def swift(model: nn.Module, x: Images) -> nn.Module:
@@ -38,10 +44,30 @@ def swift(model: nn.Module, x: Images) -> nn.Module:
         faster: nn.Module = traced.requires_grad_(False)
         faster.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in the docs, not in the stubs
         with torch.no_grad():
+            faster.portion = _portion(traced, x)  # type: ignore[assignment]  # what is no tensor is a plain attribute
             expected, found = model(x), faster.forward(x)  # called, an fx module prints what goes wrong
     except Exception:  # whatever a stranger's network does when it is traced, the network itself is at hand
         return model
     return faster if close(found, expected) else model
+
+
+def _portion(traced: fx.GraphModule, x: Images) -> int:
+    """On how many images it works at once: where they are small, the fixed cost of a pass counts."""
+    watch = _Watch(traced)
+    watch.run(x[:1])
+    return min(max(MAPS // watch.largest, PORTION), 2 * PORTION)
+
+
+class _Watch(fx.Interpreter):
+    """Makes a pass and remembers the bytes of the largest feature map."""
+
+    largest = 1
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if isinstance(result, Tensor):
+            self.largest = max(self.largest, result.nbytes)
+        return result
 
 
 class _Tracer(fx.Tracer):
