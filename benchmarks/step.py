@@ -13,7 +13,8 @@ what the machine does at most: a large matrix product or a large convolution in 
     python -m benchmarks.step --device cuda --turn 10 --precision 'float32,bfloat16,bfloat16 eager'
 
 On a GPU a turn is better made of several steps, at whose end it is waited for, as in training. After a precision may
-stand "eager", which records no CUDA graphs, "compiled", by torch.compile, and "tuned": cuDNN times its algorithms.
+stand "checkpointed", which is training with gradient_checkpointing, "eager", which records no CUDA graphs, "compiled",
+by torch.compile, and "tuned": cuDNN times its algorithms.
 
 Written after each method, and continued from there when it is called again.
 """
@@ -93,7 +94,7 @@ class Conditions:
 def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -> Callable[[int], Tensor]:
     """A training step that gives its loss: of the ``reference``, or ours in the precision that ``name`` says.
 
-    After the precision may stand "eager", "compiled" and "tuned".
+    After the precision may stand "checkpointed", "eager", "compiled" and "tuned".
     """
     published, attack = PUBLISHED[method], task.attack
     precision, *how = name.split()
@@ -105,14 +106,19 @@ def contestant(task: Task, method: str, name: str, device: torch.device = CPU) -
         for network in (student, teacher.requires_grad_(False)):
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # in the docs, not in the stubs
     optimizer = SGD().build(student.parameters())
-    options: dict[str, Any] = {"method": published.method, "attack": attack, "precision": precision}
+    options: dict[str, Any] = {
+        "method": published.method,
+        "attack": attack,
+        "precision": precision,
+        "gradient_checkpointing": "checkpointed" in how,
+    }
     ours = accelerated(
         partial(descend, student, teacher, **options),
         student,
         [teacher],
         compile="compiled" in how,
         cudnn_benchmark="tuned" in how,
-        record="eager" not in how and recordable(device, ALONE, 1),
+        record="eager" not in how and recordable(device, ALONE, gradient_checkpointing="checkpointed" in how),
     )
 
     def step(seed: int) -> Tensor:

@@ -46,7 +46,8 @@ def prepare(run: Run) -> Setting:
         device=device.type,
         threads=threads,
         precision=choose_precision(run.precision, device),
-        cuda_graphs=run.cuda_graphs and recordable(device, team, run.accumulate),
+        cuda_graphs=run.cuda_graphs
+        and recordable(device, team, accumulate=run.accumulate, gradient_checkpointing=run.gradient_checkpointing),
     )
     with team.one_first():
         dataset = load(run.data, image_size=run.image_size, channels=run.channels, stream=run.stream, device=device)

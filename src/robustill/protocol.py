@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from robustill.attacks import Zero
+from robustill.attacks import Clean, Zero
 from robustill.component import in_full
 from robustill.models import Classifier, count_parameters
 from robustill.objectives import Switched, trace
@@ -115,6 +115,8 @@ def _attack(setting: Setting) -> str:
     attack, method = setting.run.attack, setting.run.method
     if method.inner is None:
         return "none: the method trains on clean images"
+    if attack == Clean():
+        return "none: the images stay as they are"
     start = method.start_of(attack)
     where = "the image itself" if start == Zero() else in_full(start)
     return f"{in_full(attack)}, from {where}, student in {method.attack_mode} mode"
@@ -123,6 +125,7 @@ def _attack(setting: Setting) -> str:
 def _precision(setting: Setting) -> str:
     run, texts = setting.run, ["evaluation in float32"]
     texts += ["networks compiled"] if run.compile else []
+    texts += ["gradient checkpointing"] if run.gradient_checkpointing else []
     texts += ["cuDNN's algorithms timed"] if run.cudnn_benchmark else []
     recorded = "; steps recorded as CUDA graphs" if run.cuda_graphs else ""
     trained = "float32 (TF32 in convolutions)" if (run.precision, run.device) == ("float32", "cuda") else run.precision

@@ -22,6 +22,7 @@ from robustill.objectives.inner import StudentKL
 from robustill.recipes.paper import cells
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
+from robustill.training.checkpointing import require_not_compiled
 from robustill.training.optimizers import SGD
 from robustill.training.precision import Precision
 from robustill.training.schedules import OneCycle, Schedule
@@ -63,6 +64,9 @@ class Run:
         batch_size: images a step, of all processes together; the last, smaller batch of an epoch is kept.
         accumulate: in how many parts a process goes through its images of a batch, one after the other, where memory is
             short. BatchNorm's statistics are of a part.
+        gradient_checkpointing: whether memory is saved at the price of some time, with the same numbers: the student's
+            feature maps of the outer step are computed again when their gradient is due, and 64 images are attacked at
+            once.
         sync_batch_norm: whether BatchNorm's statistics are those of the images of all processes; otherwise of those of
             each process. Needs GPUs.
         optimizer: learning rate, momentum, weight decay.
@@ -107,6 +111,7 @@ class Run:
     epochs: int = 30
     batch_size: int = 128
     accumulate: int = 1
+    gradient_checkpointing: bool = False
     sync_batch_norm: bool = False
     optimizer: SGD = SGD()
     schedule: Schedule = OneCycle()
@@ -149,6 +154,7 @@ class Run:
                 "remember_teacher needs images that are the same in every epoch. Found: "
                 f"augmentation={self.augmentation}. Give augmentation=NoAugmentation(), or leave it out."
             )
+        require_not_compiled(self.gradient_checkpointing, self.compile)
         if self.checkpoint_minutes is not None and not 0 < self.checkpoint_minutes < float("inf"):
             raise ValueError(
                 "checkpoint_minutes must be a positive number of minutes, or null to save after epochs only. "

@@ -101,6 +101,7 @@ class Setting:
             "cudnn_benchmark": run.cudnn_benchmark,
             "seed": run.seed,
             "accumulate": run.accumulate,
+            "gradient_checkpointing": run.gradient_checkpointing,
             "team": self.team,
         }
 

@@ -133,10 +133,11 @@ class Breaking(Objective):
 
 
 def test_what_can_be_recorded() -> None:
-    assert recordable(CUDA, ALONE, 1)
-    assert not recordable(CPU, ALONE, 1)
-    assert not recordable(CUDA, Team(0, 2), 1)
-    assert not recordable(CUDA, ALONE, 2)
+    assert recordable(CUDA, ALONE)
+    assert not recordable(CPU, ALONE)
+    assert not recordable(CUDA, Team(0, 2))
+    assert not recordable(CUDA, ALONE, accumulate=2)
+    assert not recordable(CUDA, ALONE, gradient_checkpointing=True)
 
 
 def test_what_cannot_be_recorded_is_made_as_it_is_and_said_once(monkeypatch: pytest.MonkeyPatch) -> None:

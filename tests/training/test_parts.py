@@ -51,6 +51,21 @@ def test_every_image_is_in_one_part(count: int, processes: int, accumulate: int)
     assert (found == 1).all() and shares == pytest.approx(1)
 
 
+@given(st.integers(1, 20), st.integers(1, 3), st.integers(1, 9))
+def test_the_portions_of_a_part_have_its_images(count: int, processes: int, most: int) -> None:
+    x, y = torch.arange(count).view(-1, 1, 1, 1) / 20, torch.arange(count)
+    for rank in range(min(processes, count)):
+        own = slice(rank, None, processes)
+        (part,) = parts(x[own], y[own], images=count, accumulate=1, team=Team(rank, processes))
+        divided = part.portions(most)
+        assert torch.equal(torch.cat([portion.x for portion in divided]), part.x)
+        sizes = [len(portion.x) for portion in divided]
+        assert max(sizes) <= most and max(sizes) - min(sizes) <= 1
+        for portion in divided:
+            assert torch.equal(x[portion.rows], portion.x) and torch.equal(y[portion.rows], portion.y)
+            assert portion.images == count
+
+
 @pytest.mark.parametrize("processes", [2, 3])
 @pytest.mark.parametrize("extra", [False, True], ids=["", "with extra images"])
 @pytest.mark.parametrize("streamed", [False, True], ids=["", "streamed"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from typing import TypeVar
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from robustill.objectives.points import Head, Points
@@ -14,6 +15,7 @@ from robustill.objectives.remembered import Remembered
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, Logits, PerSample
 
+Key = TypeVar("Key")
 Network = Callable[[Images], Logits]
 
 
@@ -195,6 +197,25 @@ class Line:
         line.teacher_gradients = {key: gradient for key, gradient in self.teacher_gradients.items() if key[1] == 0}
         return line
 
+    @classmethod
+    def joined(cls, lines: Sequence[Line]) -> Line:
+        """One line through the images of several, all of them asked the same so far, and the student nothing."""
+        first, *others = lines
+        if not others:
+            return first
+        line = first.renewed()
+        line.x, line.y = torch.cat([each.x for each in lines]), torch.cat([each.y for each in lines])
+        line.x_adv = (
+            torch.cat([each.x_adv for each in lines if each.x_adv is not None]) if first.x_adv is not None else None
+        )
+        line.teacher_logits = _joined([each.teacher_logits for each in lines])
+        line.natural_logits = _joined([each.natural_logits for each in lines])
+        line.teacher_gradients = _joined([each.teacher_gradients for each in lines])
+        if first._aside is not None:
+            line._aside = cls.joined([each._aside for each in lines if each._aside is not None])
+            line._aside._main = line
+        return line
+
     def renewed(self) -> Line:
         """The same line before the student was asked, for a student whose weights are about to change (AWP)."""
         line = self._copied(Line.renewed)
@@ -256,6 +277,10 @@ class Line:
         line.teacher_logits = dict(teacher or {})
         line.natural_logits = dict(natural_teacher or {})
         return line
+
+
+def _joined(found: Sequence[dict[Key, Tensor]]) -> dict[Key, Tensor]:
+    return {key: torch.cat([each[key] for each in found]) for key in found[0]}
 
 
 def _no_network(image: Images) -> Logits:

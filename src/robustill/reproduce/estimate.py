@@ -175,7 +175,7 @@ def step_seconds(subject: Subject) -> float:
     before = torch.get_num_threads()
     clock = time.thread_time if device.type == "cpu" and run.threads == 1 else time.perf_counter
     step: Descend = partial(descend, student, None, method=PGDAT(), attack=run.attack, precision=precision)
-    recorded = run.cuda_graphs and recordable(device, ALONE, run.accumulate)
+    recorded = run.cuda_graphs and recordable(device, ALONE, accumulate=run.accumulate)
     step = accelerated(step, student, cudnn_benchmark=run.cudnn_benchmark, record=recorded)
     torch.set_num_threads(run.threads or before)
     try:

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -83,6 +84,18 @@ class Part:
     @property
     def share(self) -> float:
         return len(self.x) / self.images
+
+    def portions(self, most: int) -> list[Part]:
+        """The same images in parts of at most so many neighbours, as equal as may be."""
+        if len(self.x) <= most:
+            return [self]
+        count = -(-len(self.x) // most)
+        ends = [len(self.x) * i // count for i in range(count + 1)]
+        numbers = range(self.images)[self.rows]
+        return [
+            Part(self.x[a:b], self.y[a:b], slice(numbers[a], numbers[b - 1] + 1, numbers.step), self.images)
+            for a, b in pairwise(ends)
+        ]
 
     def noise(self, generator: Generator | None) -> AbstractContextManager[Any]:
         """Within, what is drawn for the part is its rows of what is drawn for the batch."""

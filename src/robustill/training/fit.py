@@ -17,6 +17,7 @@ from robustill.team import ALONE, Team
 from robustill.training.acceleration import accelerated
 from robustill.training.averages import Average
 from robustill.training.awp import AWP
+from robustill.training.checkpointing import require_not_compiled
 from robustill.training.distributed import Outer, joined, refresh
 from robustill.training.graph import recordable
 from robustill.training.optimizers import SGD
@@ -74,6 +75,7 @@ def fit(
     seed: int = 0,
     skip_nonfinite: int = 0,
     accumulate: int = 1,
+    gradient_checkpointing: bool = False,
     team: Team = ALONE,
     resume: Mapping[str, Any] | None = None,
     between: Callable[[State], None] | None = None,
@@ -104,6 +106,8 @@ def fit(
             change neither weights nor BatchNorm's averages, nor the average of the weights.
         accumulate: in how many parts, one after the other, a process goes through its images of a batch; the gradient
             is that of the whole batch, BatchNorm's statistics are of a part.
+        gradient_checkpointing: whether memory is saved: the student's feature maps of the outer step are computed again
+            when their gradient is due, and ``PORTION`` images are attacked at once. The same numbers, a little later.
         team: the processes that train together; each has a share of every batch, and what is yielded is the same in
             all of them.
         resume: a state_dict of ``State``: the run goes on after that step.
@@ -113,6 +117,7 @@ def fit(
         ValueError: the method and the other choices do not fit each other.
         NonFinite: a loss or a gradient is not finite, and may not be skipped; the weights are those of before.
     """
+    require_not_compiled(gradient_checkpointing, compile)
     chosen, planned = optimizer or SGD(), schedule or OneCycle()
     state = State(student, chosen.build(student.parameters()), average.build(student) if average else None)
     if resume is not None:
@@ -128,6 +133,7 @@ def fit(
         label_smoothing=label_smoothing,
         precision=precision,
         accumulate=accumulate,
+        gradient_checkpointing=gradient_checkpointing,
         team=team,
         outer=joined(Outer(student, method), team),
     )
@@ -138,7 +144,8 @@ def fit(
         (teacher, natural_teacher),
         compile=compile,
         cudnn_benchmark=cudnn_benchmark,
-        record=cuda_graphs and recordable(device, team, accumulate),
+        record=cuda_graphs
+        and recordable(device, team, accumulate=accumulate, gradient_checkpointing=gradient_checkpointing),
     )
     update = Update(
         state,

@@ -59,9 +59,9 @@ class Recorded:
         return current.get(x.shape)
 
 
-def recordable(device: torch.device, team: Team, accumulate: int) -> bool:
-    """Whether steps can be recorded: on a GPU, by one process that goes through its images at once."""
-    return device.type == "cuda" and team.size == accumulate == 1
+def recordable(device: torch.device, team: Team, *, accumulate: int = 1, gradient_checkpointing: bool = False) -> bool:
+    """Whether steps can be recorded: on a GPU, by one process that goes through its images at once and only once."""
+    return device.type == "cuda" and team.size == accumulate == 1 and not gradient_checkpointing
 
 
 class _Tape:

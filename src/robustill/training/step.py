@@ -16,6 +16,7 @@ from robustill.objectives.base import Method
 from robustill.objectives.line import Line
 from robustill.team import ALONE, Team
 from robustill.training.awp import AWP
+from robustill.training.checkpointing import Checkpointed
 from robustill.training.distributed import Outer, agree, parts, unjoined
 from robustill.types import Images, Labels, Scalar
 
@@ -33,6 +34,9 @@ class Descent(NamedTuple):
     lines: tuple[Line, ...]
     images: int
 
+
+PORTION = 64
+"""So many images are attacked at once where memory is to be saved."""
 
 Descend = Callable[..., Descent]
 """From images, labels, progress and generator to a descent, whose gradient is then in the student's empty ``.grad``."""
@@ -53,6 +57,7 @@ def descend(
     progress: float = 1.0,
     generator: Generator | None = None,
     accumulate: int = 1,
+    gradient_checkpointing: bool = False,
     team: Team = ALONE,
     outer: nn.Module | None = None,
 ) -> Descent:
@@ -65,23 +70,28 @@ def descend(
     own = parts(x, y, images=images, accumulate=accumulate, team=team)
     # Three contexts, not one: autocast keeps its bfloat16 copies of the weights until it is left
     mixed = partial(torch.autocast, x.device.type, torch.bfloat16, enabled=precision == "bfloat16")
-    searched = (student, teacher, natural_teacher) if method.attack_mode == "eval" else (teacher, natural_teacher)
-    networks, lines = [network for network in searched if network is not None], []
-    noises = [part.noise(generator) for part in own]
-    for part, noise in zip(own, noises, strict=True):
-        with mixed(), folded(networks, part.x), noise:
-            line = method.attacked(
-                student,
-                teacher,
-                part.x,
-                part.y,
-                attack=attack,
-                natural_teacher=natural_teacher,
-                progress=progress,
-                label_smoothing=label_smoothing,
-                generator=generator,
-            )
-        lines.append(line)
+    by_image = method.attack_mode == "eval"
+    searched = (student, teacher, natural_teacher) if by_image else (teacher, natural_teacher)
+    networks = [network for network in searched if network is not None]
+    most = PORTION if gradient_checkpointing and by_image else len(x)
+    attacked = partial(
+        method.attacked,
+        Checkpointed(student) if gradient_checkpointing else student,
+        teacher,
+        attack=attack,
+        natural_teacher=natural_teacher,
+        progress=progress,
+        label_smoothing=label_smoothing,
+        generator=generator,
+    )
+    searches = [[(portion, portion.noise(generator)) for portion in part.portions(most)] for part in own]
+    lines = []
+    for search in searches:
+        found = []
+        for portion, noise in search:
+            with mixed(), folded(networks, x), noise:
+                found.append(attacked(portion.x, portion.y))
+        lines.append(Line.joined(found))
     shares = [part.share for part in own]
 
     def feared(weights: Sequence[nn.Parameter]) -> Sequence[Tensor]:
@@ -89,8 +99,7 @@ def descend(
         for line, share in zip(lines, shares, strict=True):
             with mixed():
                 loss = share * method(line.renewed()).mean()
-            found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
-            torch._foreach_add_(sums, found)
+            torch._foreach_add_(sums, torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
         team.add_up(sums)
         return sums
 
