@@ -13,6 +13,7 @@ import pytest
 import robustill.demo
 from robustill.data import load
 from robustill.demo import student_runs
+from robustill.files import reserved
 from robustill.methods.rslad import RSLAD
 from robustill.objectives import IGDM
 from robustill.prepare import prepare
@@ -131,6 +132,18 @@ def test_a_taken_directory_is_refused_and_left_alone(tmp_path: Path, capsys: pyt
     assert command("demo", "--output", tmp_path, "--overwrite") == 2  # runs, but no demo's
     assert "no demo.json" in capsys.readouterr().err
     assert [path.name for path in tmp_path.rglob("*")] == ["run", "run.yaml"]
+
+
+def test_a_demo_at_work_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "demo.json").write_text("{}")
+    with reserved(tmp_path / "demo.json"):
+        assert command("demo", "--output", tmp_path, "--overwrite") == 2
+    assert "Another process is at work in" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["demo.json"]
+    assert command("demo", "--output", tmp_path) == 2
+    words = f"{tmp_path} must be new or empty. Found: files in it. Name another directory with --output, replace what"
+    told = " ".join(capsys.readouterr().err.split())
+    assert words in told and "--resume" not in told
 
 
 def test_a_method_is_no_term(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,6 +74,10 @@ def test_a_distillation(data: str, teacher: str) -> None:
     )
 
 
+def test_training_on_images_as_they_are(data: str) -> None:
+    assert told(prepare(small_run(data, attack="Clean()")))["attack"] == "none: the images stay as they are"
+
+
 @pytest.mark.parametrize(
     "attack", ["FGSM(budget=L2(1))", "VMIFGSM(budget=L2(1))", "PGD(budget=L2(1), step_size=1, start=Zero())"]
 )

@@ -302,7 +302,9 @@ def test_an_empty_directory_is_taken(data: str, tmp_path: Path) -> None:
 
 def test_a_directory_with_something_in_it_is_refused(data: str, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(ValueError, match=r"must be new or empty\. Found: files in it\. Continue a run with --resume"):
+    with pytest.raises(
+        ValueError, match=r"must be new or empty\. Found: files in it\. Name another directory with --output\.$"
+    ):
         train(small_run(data), tmp_path)
     assert files(tmp_path) == ["letter.txt"]
 

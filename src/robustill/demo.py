@@ -15,7 +15,7 @@ from rich.console import Console
 
 from robustill.attacks import Linf
 from robustill.evaluation import standard_adversaries
-from robustill.files import write_json
+from robustill.files import reserved, write_json
 from robustill.measure import measure, measure_run
 from robustill.objectives import Method, Objective
 from robustill.prepare import prepare, use_threads
@@ -60,13 +60,21 @@ def demo(
         The report.
 
     Raises:
-        ValueError: the directory is taken, or the term cannot be added. Nothing has been written then.
+        ValueError: the directory is taken, another demo is at work there, or the term cannot be added. Nothing has been
+            written then.
     """
     check_free(output, overwrite=overwrite, mark=MARK)
     runs = student_runs(term, seeds, f"run:{output / 'teacher'}" if train_teacher else "demo")
-    if output.exists():
-        shutil.rmtree(output)  # an earlier demo may have had more seeds
+    if (output / MARK).is_file():
+        with reserved(output / MARK):
+            shutil.rmtree(output)  # an earlier demo may have had more seeds
     write_json(output / MARK, {"term": repr(term), "seeds": seeds, "train_teacher": train_teacher})
+    with reserved(output / MARK):
+        return _conduct(output, runs, train_teacher=train_teacher, jobs=jobs, console=console)
+
+
+def _conduct(output: Path, runs: Sequence[Run], *, train_teacher: bool, jobs: int | None, console: Console) -> Path:
+    """Everything after the checks; gives the report."""
     if train_teacher:
         train(teacher_run(), output / "teacher", console=console)
     settings = [prepare(run) for run in runs]

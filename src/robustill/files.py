@@ -131,6 +131,18 @@ def _digest(entries: dict[str, Any]) -> str:
     return sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def at_home(path: str | Path) -> Path:
+    """A path, whose ~ is the user's home and ~NAME that of another.
+
+    Raises:
+        ValueError: nobody has that name.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"~ must be a home that this machine knows. Found: {path}. Write the folder out.") from None
+
+
 def require_writable(path: Path) -> None:
     """Refuses a file that cannot be written, before hours are spent on what it is to hold.
 

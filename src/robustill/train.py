@@ -129,10 +129,11 @@ def check_free(directory: Path, *, overwrite: bool, mark: str = "run.yaml") -> N
             f"--overwrite replaces only what the same command made. Found: {found}, and no {mark}, at {directory}. "
             "Remove it yourself, or name another directory with --output."
         )
-    raise ValueError(
-        f"{directory} must be new or empty. Found: {found}. Continue a run with --resume {directory}, replace it with "
-        "--overwrite, or name another directory with --output."
-    )
+    advice = "Name another directory with --output"
+    if (directory / mark).is_file():
+        resumed = f", or continue the run with --resume {directory}" if mark == "run.yaml" else ""
+        advice += f", replace what is there with --overwrite{resumed}"
+    raise ValueError(f"{directory} must be new or empty. Found: {found}. {advice}.")
 
 
 def begin(setting: Setting, directory: Path) -> RunDirectory:

@@ -143,7 +143,9 @@ def test_an_archive_that_is_none(refused: Refused) -> None:
 def test_a_directory_that_is_taken(refused: Refused) -> None:
     words = ["train", *flags(DATA), "--output", "runs/done"]
     refused(
-        words, "runs/done must be new or empty. Found: files in it. Continue a run with --resume runs/done, replace"
+        words,
+        "runs/done must be new or empty. Found: files in it. Name another directory with --output, replace what is "
+        "there with --overwrite, or continue the run with --resume runs/done.",
     )
 
 
@@ -168,6 +170,9 @@ def test_an_output_below_a_file(refused: Refused) -> None:
     refused(
         ["report", "runs/done", "-o", "d.npz/page.html"], "d.npz/page.html must lie in a folder; .*d.npz is a file."
     )
+    words = ["report", "runs/done", "-o", "page.html", "--export", "d.npz"]
+    refused(words, "d.npz/figures/any.svg must lie in a folder; .*d.npz is a file.")
+    assert not Path("page.html").exists()
 
 
 def test_an_output_that_may_not_be_written(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,6 +237,26 @@ def test_teachers_of_one_name_are_told_apart_and_each_has_its_settings(tmp_path:
     assert titles[:2] == ["Settings of Teacher a/best", "Settings of Teacher b/best"]
 
 
+def test_seeds_that_were_attacked_otherwise_share_no_curve(tmp_path: Path) -> None:
+    paths = [
+        run_directory(tmp_path / str(seed), seed=seed, accuracies={"best": {"clean": 0.8, "pgd20": share}}, full=True)
+        for seed, share in enumerate((0.5, 0.7))
+    ]
+
+    def curve() -> list[float | None]:
+        (radius,) = [section for section in sections(read_study(paths)) if section.id == "radius"]
+        return [cell.value for name, cell in row(table(radius), 0).items() if name.endswith("/255")]
+
+    first, second = ([p.accuracy.accuracy for p in written(path).curves["pgd20"]] for path in paths)
+    assert curve() == pytest.approx([(one + other) / 2 for one, other in zip(first, second, strict=True)])
+    run = RunDirectory(paths[1])
+    found = run.evaluations()["best"]
+    attacked = replace(found.accuracies["pgd20"], adversary="PGD(budget=Linf(8/255), steps=3, step_size=2/255)")
+    changed = replace(found, accuracies={**found.accuracies, "pgd20": attacked}, arrays=run.arrays("best"))
+    run.save_evaluation("best", changed)
+    assert curve() == pytest.approx(first)
+
+
 def test_seeds_that_were_attacked_otherwise_share_no_stage_and_no_class(tmp_path: Path) -> None:
     shares = {"best": {"clean": 0.8, "pgd20": 0.5, "autoattack": 0.4}}
     paths = [run_directory(tmp_path / str(seed), seed=seed, accuracies=shares, full=True) for seed in range(2)]

@@ -23,7 +23,8 @@ def main(arguments: Sequence[str]) -> None:
     values = parse(parser, arguments)
     runs, export = [Path(run) for run in values.runs], Path(values.export) if values.export else None
     output = Path(values.output or runs[0] / "report.html")
-    require_writable(output)
+    for file in (output, *([export / "figures" / "any.svg"] if export else [])):
+        require_writable(file)
     print(f"Open {write_report(runs, output, export=export)}")
     if export:
         print(f"Figures and tables are in {export}.")

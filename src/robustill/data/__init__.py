@@ -63,7 +63,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import get_close_matches
-from pathlib import Path
 
 import torch
 
@@ -76,6 +75,7 @@ from robustill.data.placement import place
 from robustill.data.seeds import generator
 from robustill.data.sources import find_sources
 from robustill.data.split import Split, hold_out
+from robustill.files import at_home
 from robustill.limits import SIDE
 
 __all__ = [
@@ -144,7 +144,7 @@ def list_sources() -> dict[str, str]:
 
 def _unknown(spec: str, scheme: str, known: dict[str, str]) -> str:
     near = [known[name] for name in get_close_matches(scheme.lower(), known, n=1)]
-    if spec and Path(spec).expanduser().is_dir():
+    if spec and at_home(spec).is_dir():
         near = [f"folder:{spec}"]
     hint = f" Did you mean `{near[0]}`?" if near else ""
     return f"A dataset must be one of {', '.join(known.values())}; found `{spec}`.{hint}"

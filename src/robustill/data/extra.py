@@ -9,7 +9,6 @@ original set, so that one of their epochs at 0.7 is 0.3 of ours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +17,7 @@ import torch
 from robustill.data.formats.arrays import Array, as_images, as_labels, open_npy, open_npz
 from robustill.data.split import Split
 from robustill.data.stored import Mapped
+from robustill.files import at_home
 
 if TYPE_CHECKING:
     from robustill.data.dataset import Dataset
@@ -65,7 +65,7 @@ def load_extra(spec: str, dataset: Dataset, *, image_size: int | None = None, ch
             "Extra images must be given as npz:PATH, an archive of `image` and `label`, or npy:PATH, a folder with "
             f"image.npy and label.npy; found `{spec}`."
         )
-    place = Path(path).expanduser()
+    place = at_home(path)
     arrays = open_npz(place, _KEYS) if scheme == "npz" else {key: open_npy(place / f"{key}.npy") for key in _KEYS}
     split = _split(arrays, str(place), image_size, channels)
     if split.shape != dataset.train.shape:

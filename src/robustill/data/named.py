@@ -18,6 +18,7 @@ from robustill.data.images import Stack
 from robustill.data.sources.folder import listings
 from robustill.data.split import Split
 from robustill.data.stored import Mapped, Stored
+from robustill.files import at_home
 
 FOLDER = "ROBUSTILL_DATA"
 """The environment variable that names the folder of sets in which they are looked for first."""
@@ -113,7 +114,7 @@ class NamedSet:
 
     def _found(self, path: str) -> tuple[Layout, Path]:
         layouts = (*self.layouts, Layout(self.name, "train/*/*", self._from_folders))
-        places = [Path(path).expanduser()] if path else folders()
+        places = [at_home(path)] if path else folders()
         for place in places:
             for layout in layouts:
                 if path and Path(layout.folder).is_absolute():
@@ -146,7 +147,7 @@ class NamedSet:
 def folders() -> list[Path]:
     """The folders of sets, in the order in which they are searched."""
     places = (os.environ.get(FOLDER), "data", "~/.cache/robustill/data")
-    return [Path(place).expanduser() for place in places if place]
+    return [at_home(place) for place in places if place]
 
 
 def _files(folder: Path, listing: Mapping[str, list[str]], classes: tuple[str, ...]) -> Raw:

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from robustill.data import Dataset
+from robustill.files import at_home
 from robustill.models import load_model
 from robustill.models.checkpoint import CONFIG, read_entries
 from robustill.models.classifier import Classifier
@@ -74,9 +75,9 @@ def network_path(text: str) -> Path:
     if text == "demo":
         return DEMO
     if scheme == "file" and rest:
-        return Path(rest).expanduser()
+        return at_home(rest)
     if scheme == "run" and rest:
-        return _best(RunDirectory(Path(rest).expanduser()))
+        return _best(RunDirectory(at_home(rest)))
     raise ValueError(f"A teacher is one of {', '.join(way for way in WAYS if '?' not in way)}. Found: {text!r}.")
 
 
@@ -113,7 +114,7 @@ def preset_of(text: str) -> Preset | None:
 
 def _load_file(text: str) -> Classifier:
     name, query = divided(text)
-    path = Path(name).expanduser()
+    path = at_home(name)
     if query:
         require_described(query, form="file:PATH", text=f"file:{text}")
         return load_described(path, query)

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from robustill.files import at_home
 from robustill.models import Classifier
 from robustill.teachers.containers import require_weights_file
 from robustill.teachers.downloads import download, require_published
@@ -42,7 +43,7 @@ def load_preset(preset: Preset, file: Path) -> Classifier:
 
 def models_folder() -> Path:
     """Where the files of RobustBench are kept."""
-    return Path(os.environ.get(FOLDER) or "models").expanduser()
+    return at_home(os.environ.get(FOLDER) or "models")
 
 
 def obtain(preset: Preset) -> Path:

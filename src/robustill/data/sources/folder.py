@@ -12,6 +12,7 @@ from robustill.data.dataset import Dataset
 from robustill.data.image_files import ImageFiles
 from robustill.data.images import suffixes
 from robustill.data.split import Split
+from robustill.files import at_home
 
 SPEC = "folder:PATH"
 SUMMARY = "class folders of images of any format: PATH/{train,test}/CLASS/IMAGE, or PATH/CLASS/IMAGE split 80:20"
@@ -33,7 +34,7 @@ def load(path: str, *, image_size: int | None = None, channels: int | None = Non
     hold no images, have other classes for test than for training, hold a broken image or, without ``image_size``,
     images of two sizes.
     """
-    root = Path(path).expanduser()
+    root = at_home(path)
     if not root.exists():
         raise FileNotFoundError(f"There is no folder {root}: give one that holds class folders, or train and test.")
     if not root.is_dir():

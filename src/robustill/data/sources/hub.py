@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +20,7 @@ from robustill.data.formats.arrays import numbered_classes
 from robustill.data.image_files import ImageFiles
 from robustill.data.images import Embedded, File
 from robustill.data.split import Split
+from robustill.files import at_home
 
 SPEC = "hf:OWNER/NAME"
 SUMMARY = "a set of the Hugging Face hub, or hf:PATH, a folder of parquet files or class folders (extra [hub])"
@@ -79,7 +79,7 @@ def _fetched(place: str, name: str | None) -> Mapping[str, Any]:
             f"hf:{place} needs the package datasets, which cannot be imported ({error}); "
             "install it with: pip install 'robustill[hub]'."
         ) from None
-    local = Path(place).expanduser()
+    local = at_home(place)
     try:
         found = datasets.load_dataset(str(local) if local.is_dir() else place, name)
     except Exception as error:  # of the library, its file systems and its network

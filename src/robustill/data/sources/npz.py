@@ -10,6 +10,7 @@ from robustill.data.dataset import Dataset
 from robustill.data.formats.arrays import as_images, as_labels, numbered_classes, open_npz
 from robustill.data.split import Split
 from robustill.data.stored import Mapped
+from robustill.files import at_home
 
 SPEC = "npz:PATH"
 SUMMARY = "a numpy archive: x_train, x_test of bytes (NHW, NHWC or NCHW), y_train, y_test, and optional names `classes`"
@@ -24,7 +25,7 @@ def load(path: str, *, image_size: int | None = None, channels: int | None = Non
     memory stay on the disk if the archive is not compressed (numpy.savez). Raises FileNotFoundError if there is no
     such file and ValueError, naming the array, for whatever else is wrong with it.
     """
-    return read(Path(path).expanduser(), name=f"npz:{path}", image_size=image_size, channels=channels)
+    return read(at_home(path), name=f"npz:{path}", image_size=image_size, channels=channels)
 
 
 def read(file: Path, *, name: str, image_size: int | None = None, channels: int | None = None) -> Dataset:

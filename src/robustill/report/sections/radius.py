@@ -8,10 +8,12 @@ import numpy as np
 
 from robustill.report.figures import Curve, radius_curve
 from robustill.report.labels import adversary
+from robustill.report.measures import Metric, alike
 from robustill.report.records import Study
 from robustill.report.sections.base import Chart, Fold, Panel, Section
 from robustill.report.sections.networks import HEAD, Network, keys, networks, shares
 from robustill.report.table import Cell, Column, Table
+from robustill.results import Evaluation
 
 
 def radius(study: Study) -> Section | None:
@@ -59,23 +61,28 @@ def _curve(network: Network, attack: str) -> dict[float, float]:
     """Radius -> mean accuracy over the seeds; the radii that every seed has."""
     curves = [
         {point.radius: point.accuracy.accuracy for point in evaluation.curves[attack]}
-        for evaluation in network.evaluations
-        if attack in evaluation.curves
+        for evaluation in _evaluations(network, attack)
     ]
     shared = sorted(set.intersection(*map(set, curves))) if curves else []
     return {radius: float(np.mean([curve[radius] for curve in curves])) for radius in shared}
 
 
+def _evaluations(network: Network, attack: str) -> list[Evaluation]:
+    """Those with a curve of the attack, one a seed, that were measured as the first one was."""
+    found = [evaluation for evaluation in network.evaluations if attack in evaluation.curves]
+    return [evaluation for evaluation in found if alike(found[0], evaluation, Metric(attack, accuracy=True))]
+
+
 def _text(network: Network, attack: str) -> str:
-    return next(e.accuracies[attack].adversary for e in network.evaluations if attack in e.curves)
+    return _evaluations(network, attack)[0].accuracies[attack].adversary
 
 
 def _table(attack: str, measured: list[tuple[Network, dict[float, float]]], scale: float, unit: str) -> Table:
     radii = sorted({radius for _, found in measured for radius in found})
     rows: list[tuple[Cell, ...]] = []
     for network, found in measured:
-        points = next(e.curves[attack] for e in network.evaluations if attack in e.curves)
-        rows.append((*network.cells(points[0].accuracy.n), *(shares(found.get(radius)) for radius in radii)))
+        images = _evaluations(network, attack)[0].curves[attack][0].accuracy.n
+        rows.append((*network.cells(images), *(shares(found.get(radius)) for radius in radii)))
     titles = [f"{scale * radius:g}" + (unit[1:] if unit else "") for radius in radii]
     caption = f"{adversary(attack)} accuracy in percent, by radius. {_text(measured[0][0], attack)}"
     return Table(caption, (*HEAD, *(Column(title, scale=100) for title in titles)), tuple(rows), _name(attack))
