@@ -6,6 +6,9 @@ import ctypes
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
+KEPT = 2**26
+"""Blocks of so many bytes are given back after all: what is kept of them comes in pieces, and more is held than used."""
+
 
 def keep_freed_memory() -> bool:
     """Lets the process keep the memory it frees, and says whether it could: on the CPU, with glibc.
@@ -18,4 +21,4 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library, another system
         return False
-    return bool(mallopt(M_MMAP_THRESHOLD, 2**30) and mallopt(M_TRIM_THRESHOLD, -1))
+    return bool(mallopt(M_MMAP_THRESHOLD, KEPT) and mallopt(M_TRIM_THRESHOLD, -1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,3 +116,12 @@ def test_the_machine_says_what_it_can() -> None:
     assert set(found) == {"float32", "bfloat16"}
     assert all(1e8 < rate < 1e16 for rates in found.values() for rate in rates.values())
     assert 2**24 < peak_memory() < 2**44
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what Linux says of a process")
+def test_the_peak_of_a_process_is_not_that_of_the_one_which_started_it() -> None:
+    held = torch.ones(2**27)  # 512 MiB
+    code = "from benchmarks.machine import peak_memory; print(peak_memory())"
+    words = [sys.executable, "-c", code]
+    its = int(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    assert held.nbytes < peak_memory() and its < peak_memory() - held.nbytes / 2
