@@ -7,7 +7,7 @@ import ctypes
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 KEPT = 2**26
-"""Blocks of so many bytes are given back after all: what is kept of them comes in pieces, and more is held than used."""
+"""Blocks of so many bytes are given back after all: what is kept of them lies in pieces, and more is held than used."""
 
 
 def keep_freed_memory() -> bool:
