@@ -70,10 +70,12 @@ def demo(
             shutil.rmtree(output)  # an earlier demo may have had more seeds
     write_json(output / MARK, {"term": repr(term), "seeds": seeds, "train_teacher": train_teacher})
     with reserved(output / MARK):
-        return _conduct(output, runs, train_teacher=train_teacher, jobs=jobs, console=console)
+        return _train_and_measure(output, runs, train_teacher=train_teacher, jobs=jobs, console=console)
 
 
-def _conduct(output: Path, runs: Sequence[Run], *, train_teacher: bool, jobs: int | None, console: Console) -> Path:
+def _train_and_measure(
+    output: Path, runs: Sequence[Run], *, train_teacher: bool, jobs: int | None, console: Console
+) -> Path:
     """Everything after the checks; gives the report."""
     if train_teacher:
         train(teacher_run(), output / "teacher", console=console)

@@ -23,8 +23,9 @@ def main(arguments: Sequence[str]) -> None:
     values = parse(parser, arguments)
     runs, export = [Path(run) for run in values.runs], Path(values.export) if values.export else None
     output = Path(values.output or runs[0] / "report.html")
-    for file in (output, *([export / "figures" / "any.svg"] if export else [])):
-        require_writable(file)
+    require_writable(output)
+    if export:
+        require_writable(export / "figures" / "any.svg")
     print(f"Open {write_report(runs, output, export=export)}")
     if export:
         print(f"Figures and tables are in {export}.")

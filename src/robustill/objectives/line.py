@@ -205,9 +205,8 @@ class Line:
             return first
         line = first.renewed()
         line.x, line.y = torch.cat([each.x for each in lines]), torch.cat([each.y for each in lines])
-        line.x_adv = (
-            torch.cat([each.x_adv for each in lines if each.x_adv is not None]) if first.x_adv is not None else None
-        )
+        if first.x_adv is not None:
+            line.x_adv = torch.cat([each.point(1) for each in lines])
         line.teacher_logits = _joined([each.teacher_logits for each in lines])
         line.natural_logits = _joined([each.natural_logits for each in lines])
         line.teacher_gradients = _joined([each.teacher_gradients for each in lines])

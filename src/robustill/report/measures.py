@@ -145,7 +145,11 @@ def holding(group: Group, checkpoint: str, metric: Metric) -> list[Evaluation]:
 
 def counted(group: Group, checkpoint: str, metric: Metric) -> list[Evaluation]:
     """Those of :func:`holding` that may share a mean: measured as the first one was."""
-    found = holding(group, checkpoint, metric)
+    return like_the_first(holding(group, checkpoint, metric), metric)
+
+
+def like_the_first(found: Sequence[Evaluation], metric: Metric) -> list[Evaluation]:
+    """The evaluations in which a metric was measured as in the first one."""
     return [evaluation for evaluation in found if alike(found[0], evaluation, metric)]
 
 

@@ -174,8 +174,11 @@ def step_seconds(subject: Subject) -> float:
     student = student.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # as in training
     before = torch.get_num_threads()
     clock = time.thread_time if device.type == "cpu" and run.threads == 1 else time.perf_counter
-    step: Descend = partial(descend, student, None, method=PGDAT(), attack=run.attack, precision=precision)
-    recorded = run.cuda_graphs and recordable(device, ALONE, accumulate=run.accumulate)
+    again = run.gradient_checkpointing
+    step: Descend = partial(
+        descend, student, None, method=PGDAT(), attack=run.attack, precision=precision, gradient_checkpointing=again
+    )
+    recorded = run.cuda_graphs and recordable(device, ALONE, accumulate=run.accumulate, gradient_checkpointing=again)
     step = accelerated(step, student, cudnn_benchmark=run.cudnn_benchmark, record=recorded)
     torch.set_num_threads(run.threads or before)
     try:

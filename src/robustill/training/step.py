@@ -88,9 +88,10 @@ def descend(
     lines = []
     for search in searches:
         found = []
-        for portion, noise in search:
-            with mixed(), folded(networks, x), noise:
-                found.append(attacked(portion.x, portion.y))
+        with mixed(), folded(networks, x):
+            for portion, noise in search:
+                with noise:
+                    found.append(attacked(portion.x, portion.y))
         lines.append(Line.joined(found))
     shares = [part.share for part in own]
 

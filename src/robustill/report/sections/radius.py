@@ -8,7 +8,7 @@ import numpy as np
 
 from robustill.report.figures import Curve, radius_curve
 from robustill.report.labels import adversary
-from robustill.report.measures import Metric, alike
+from robustill.report.measures import Metric, like_the_first
 from robustill.report.records import Study
 from robustill.report.sections.base import Chart, Fold, Panel, Section
 from robustill.report.sections.networks import HEAD, Network, keys, networks, shares
@@ -70,7 +70,7 @@ def _curve(network: Network, attack: str) -> dict[float, float]:
 def _evaluations(network: Network, attack: str) -> list[Evaluation]:
     """Those with a curve of the attack, one a seed, that were measured as the first one was."""
     found = [evaluation for evaluation in network.evaluations if attack in evaluation.curves]
-    return [evaluation for evaluation in found if alike(found[0], evaluation, Metric(attack, accuracy=True))]
+    return like_the_first(found, Metric(attack, accuracy=True))
 
 
 def _text(network: Network, attack: str) -> str:
