@@ -131,14 +131,20 @@ def test_only_what_is_drawn_for_each_image_is_divided() -> None:
             torch.rand(2, 3, generator=mine),
             torch.randn((2, 3), generator=mine),
             torch.randint(9, (2,), generator=mine),
+            torch.empty(2, 3).uniform_(-1, 1, generator=mine),
+            torch.empty(2, 3).normal_(0, 2, generator=mine),
         ]
         plain = [torch.rand(3, generator=mine), torch.rand(2, generator=other), torch.randint(3, 9, (), generator=mine)]
+        plain.append(torch.empty(3).uniform_(generator=mine))
     again, another = torch.Generator(), torch.Generator()
     whole = [torch.rand(4, 3, generator=again), torch.randn(4, 3, generator=again)]
     whole.append(torch.randint(9, (4,), generator=again))
+    whole.append(torch.empty(4, 3).uniform_(-1, 1, generator=again))
+    whole.append(torch.empty(4, 3).normal_(0, 2, generator=again))
     assert all(torch.equal(a, b[rows]) for a, b in zip(divided, whole, strict=True))
     expected = [torch.rand(3, generator=again), torch.rand(2, generator=another)]
     expected.append(torch.randint(3, 9, (), generator=again))
+    expected.append(torch.empty(3).uniform_(generator=again))
     assert all(torch.equal(a, b) for a, b in zip(plain, expected, strict=True))
 
 

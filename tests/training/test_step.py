@@ -67,10 +67,13 @@ def passes_of(method: Method, **options: Any) -> tuple[list[Tensor], list[tuple[
 
 
 @pytest.mark.parametrize("method", [*COMBINED, replace(METHODS[0], attack_mode="train")], ids=repr)
-def test_an_attack_in_portions_is_the_attack(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected, whole = passes_of(method, gradient_checkpointing=True)
-    monkeypatch.setattr(step, "PORTION", 3)
-    found, passes = passes_of(method, gradient_checkpointing=True)
+@pytest.mark.parametrize("gradient_checkpointing", [False, True], ids=["", "checkpointed"])
+def test_an_attack_in_portions_is_the_attack(
+    method: Method, gradient_checkpointing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, whole = passes_of(method, gradient_checkpointing=gradient_checkpointing)
+    monkeypatch.setitem(step.PORTION, "float32", 3)
+    found, passes = passes_of(method, gradient_checkpointing=gradient_checkpointing)
     attacks = [count for training, count in passes if not training]
     if method.attack_mode == "train":  # in which images of a batch have BatchNorm's statistics in common
         assert passes == whole

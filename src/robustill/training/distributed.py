@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from torch import Generator, nn
+from torch import Generator, Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 from torch.overrides import TorchFunctionMode
@@ -112,11 +112,18 @@ def parts(x: Images, y: Labels, *, images: int, accumulate: int, team: Team) -> 
 
 
 DRAWS: tuple[Callable[..., Any], ...] = (torch.rand, torch.randn, torch.randint)
+FILLS: tuple[Callable[..., Any], ...] = (
+    torch.Tensor.uniform_,
+    torch.Tensor.normal_,
+    torch.Tensor.bernoulli_,
+    torch.Tensor.exponential_,
+    torch.Tensor.random_,
+)
 
 
 class RowsOf(TorchFunctionMode):
-    """Within, what ``torch.rand``, ``randn`` and ``randint`` draw from a generator for a part, an image a row, is drawn
-    for the batch, and the part's rows are taken: an image's noise does not depend on who has it.
+    """Within, what ``DRAWS`` and ``FILLS`` draw from a generator for a part, an image a row, is drawn for the batch, of
+    which the part's rows are taken: an image's noise does not depend on who has it.
 
     The generator begins where it was when this was made.
     """
@@ -138,13 +145,21 @@ class RowsOf(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if kwargs.get("generator") is not self._generator or function not in DRAWS:
+        if kwargs.get("generator") is not self._generator or function not in (*DRAWS, *FILLS):
             return function(*args, **kwargs)
+        if function in FILLS:
+            return self._filled(function, *args, **kwargs)
         bounds, shape = (args[:-1], args[-1]) if function is torch.randint else ((), args)
         shape = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else tuple(shape)
         if shape[:1] != (len(self._part.x),):
             return function(*args, **kwargs)
         return function(*bounds, (self._part.images, *shape[1:]), **kwargs)[self._part.rows].contiguous()
+
+    def _filled(self, function: Callable[..., Any], held: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if held.shape[:1] != (len(self._part.x),):
+            return function(held, *args, **kwargs)  # type: ignore[no-any-return]
+        batch = held.new_empty((self._part.images, *held.shape[1:]))
+        return held.copy_(function(batch, *args, **kwargs)[self._part.rows])
 
 
 def agree(network: nn.Module, team: Team, share: float) -> None:

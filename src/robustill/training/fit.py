@@ -107,7 +107,8 @@ def fit(
         accumulate: in how many parts, one after the other, a process goes through its images of a batch; the gradient
             is that of the whole batch, BatchNorm's statistics are of a part.
         gradient_checkpointing: whether memory is saved: the student's feature maps of the outer step are computed again
-            when their gradient is due, and ``PORTION`` images are attacked at once. The same numbers, a little later.
+            when their gradient is due, and a GPU attacks ``PORTION`` images at once, as a CPU always does. The same
+            numbers, a little later.
         team: the processes that train together; each has a share of every batch, and what is yielded is the same in
             all of them.
         resume: a state_dict of ``State``: the run goes on after that step.

@@ -35,8 +35,10 @@ class Descent(NamedTuple):
     images: int
 
 
-PORTION = 64
-"""So many images are attacked at once where memory is to be saved."""
+PORTION = {"float32": 64, "bfloat16": 128}
+"""So many images are attacked at once on a CPU, and anywhere where memory is to be saved: the feature maps of more are
+larger than what a CPU's allocator keeps (``allocation.KEPT``).
+"""
 
 Descend = Callable[..., Descent]
 """From images, labels, progress and generator to a descent, whose gradient is then in the student's empty ``.grad``."""
@@ -73,7 +75,8 @@ def descend(
     by_image = method.attack_mode == "eval"
     searched = (student, teacher, natural_teacher) if by_image else (teacher, natural_teacher)
     networks = [network for network in searched if network is not None]
-    most = PORTION if gradient_checkpointing and by_image else len(x)
+    divided = by_image and (gradient_checkpointing or x.device.type == "cpu")
+    most = PORTION[precision] if divided else len(x)
     attacked = partial(
         method.attacked,
         Checkpointed(student) if gradient_checkpointing else student,
