@@ -197,6 +197,19 @@ def test_points_far_from_the_others_get_a_second_chart_without_them(tmp_path: Pa
     assert "The 4 that are close together" in found["tradeoff"].charts[1].title
 
 
+def test_a_chart_of_networks_that_were_not_measured_alike_says_so(tmp_path: Path) -> None:
+    paths = [run_directory(tmp_path / name, method=f"{name}()") for name in "AB"]
+
+    def lead() -> str:
+        return {section.id: section for section in sections(read_study(paths))}["tradeoff"].lead
+
+    for path in paths:
+        evaluate(path, "best", {"clean": 0.9, "pgd20": 0.4})
+    assert "measured alike" not in lead()
+    evaluate(paths[1], "best", {"clean": 0.9, "pgd20": 0.7}, adversary="PGD(budget=Linf(2/255), steps=20)")
+    assert "Not all of these networks were measured alike" in lead()
+
+
 def test_a_chart_of_very_many_runs_draws_one_seed_of_each_and_says_so(tmp_path: Path) -> None:
     paths = [run_directory(tmp_path / f"{seed}", seed=seed, epochs=2, validated=False) for seed in range(61)]
     found = {section.id: section for section in sections(read_study(paths))}["training"]

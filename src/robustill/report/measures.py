@@ -153,6 +153,11 @@ def like_the_first(found: Sequence[Evaluation], metric: Metric) -> list[Evaluati
     return [evaluation for evaluation in found if alike(found[0], evaluation, metric)]
 
 
+def comparable(found: Sequence[Evaluation], metric: Metric) -> bool:
+    """Whether a metric was measured in the same way in all of them."""
+    return len(like_the_first(found, metric)) == len(found)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What the added terms of a pair changed in one metric, paired by seed."""

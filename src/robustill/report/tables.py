@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from robustill.report.images import measured_on
 from robustill.report.labels import count, short
-from robustill.report.measures import Metric, alike, compare, headline, headline_comparison, measure, metrics_of
+from robustill.report.measures import Metric, comparable, compare, headline, headline_comparison, measure, metrics_of
 from robustill.report.records import Group, Record, Study, ordered
 from robustill.report.table import Cell, Column, Table
 from robustill.results import Accuracy
@@ -42,7 +42,7 @@ def _best(study: Study, metric: Metric) -> float | None:
     measured = [
         record.evaluations[name] for group, name in shown for record in group.records if name in record.evaluations
     ]
-    if len({group for group, _ in shown}) < 2 or not all(alike(measured[0], one, metric) for one in measured):
+    if len({group for group, _ in shown}) < 2 or not comparable(measured, metric):
         return None
     means = [found.mean for group, name in shown if (found := measure(group, name, metric))]
     return min(means) if metric.lower else max(means)

@@ -12,7 +12,7 @@ from robustill.report.measures import (
     Measurement,
     Metric,
     Tone,
-    alike,
+    comparable,
     compare,
     counted,
     headline,
@@ -203,7 +203,7 @@ def _ranked(study: Study, networks: list[tuple[str, Group]], metric: Metric) -> 
 def _comparable(ranked: list[tuple[str, Group, Measurement]], metric: Metric) -> bool:
     """Whether all were measured on as many images of the same data, by the same attack."""
     found = [evaluation for _, group, one in ranked for evaluation in counted(group, one.checkpoint, metric)]
-    return all(alike(found[0], evaluation, metric) for evaluation in found)
+    return comparable(found, metric)
 
 
 def _nothing_measured(study: Study) -> str:
