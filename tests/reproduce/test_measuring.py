@@ -54,19 +54,29 @@ WHOLE = Evaluation(
     ids=["all", "more images", "a part", "a larger part", "attack", "measure", "other measure", "radii", "other radii"],
 )
 def test_a_sheet_is_filled_in_if_everything_was_measured_on_its_images(sheet: Sheet, there: bool) -> None:
-    assert holds(WHOLE, sheet) == there
+    assert holds(WHOLE, sheet, "demo") == there
 
 
 def test_another_ball_or_sample_is_another_sheet() -> None:
     sheet = Sheet("standard", 20, ("clean", "pgd20"))
     weak = Accuracy(adversary="PGD(budget=Linf(2/255))", n=20, correct=19)
-    assert holds(WHOLE, sheet)
-    assert not holds(replace(WHOLE, accuracies={**WHOLE.accuracies, "pgd20": weak}), sheet)
-    assert not holds(replace(WHOLE, seed=7), sheet)
+    assert holds(WHOLE, sheet, "demo")
+    assert not holds(replace(WHOLE, accuracies={**WHOLE.accuracies, "pgd20": weak}), sheet, "demo")
+    assert not holds(replace(WHOLE, seed=7), sheet, "demo")
 
 
 def test_without_a_teacher_there_is_no_agreement() -> None:
-    assert not holds(replace(WHOLE, agreement={}), Sheet("standard", 20, ("clean",), agreement=True))
+    assert not holds(replace(WHOLE, agreement={}), Sheet("standard", 20, ("clean",), agreement=True), "demo")
+
+
+@pytest.mark.parametrize(
+    ("teacher", "same"),
+    [("run:b/ltd-1234", True), ("run:ltd-1234/", True), ("run:a/ltd-5678", False), ("demo", False), (None, False)],
+)
+def test_agreement_with_another_teacher_is_another_sheet(teacher: str | None, same: bool) -> None:
+    evaluation = replace(WHOLE, teacher="run:a/ltd-1234")
+    assert holds(evaluation, Sheet("standard", 20, ("clean",), agreement=True), teacher) == same
+    assert holds(evaluation, Sheet("standard", 20, ("clean",)), teacher)
 
 
 def test_an_evaluation_grows_and_keeps_its_gallery_and_its_teacher() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,16 +29,18 @@ def read(measuring: Measuring, runs: Path) -> Evaluation | None:
     if measuring.sheet is None:
         return None
     found = RunDirectory(runs / measuring.subject.name).evaluations().get(measuring.evaluation)
-    return found if found is not None and holds(found, measuring.sheet) else None
+    teacher = None if measuring.teacher is None else measuring.teacher.text(runs)
+    return found if found is not None and holds(found, measuring.sheet, teacher) else None
 
 
-def holds(evaluation: Evaluation, sheet: Sheet) -> bool:
-    """Whether everything of the sheet was measured, on the images and over the ball that it means."""
+def holds(evaluation: Evaluation, sheet: Sheet, teacher: str | None) -> bool:
+    """Whether everything of the sheet was measured: on the images, over the ball and with the teacher that it means."""
     wanted: list[Accuracy | Mean | None] = [evaluation.accuracies.get(name) for name in sheet.attacks]
     wanted += [evaluation.agreement.get("gd")] if sheet.agreement else []
     wanted += [evaluation.measures.get(FIRST[name]) for name in sheet.measures]
     curves = all(set(sheet.eps) <= {p.radius for p in evaluation.curves.get(a, ())} for a in sheet.attacks)
     meant = evaluation.seed == SEED and all(_over_its_ball(name, evaluation) for name in sheet.attacks)
+    meant &= not sheet.agreement or _place(evaluation.teacher) == _place(teacher)
     return curves and meant and all(one is not None and one.n == sheet.samples for one in wanted)
 
 
@@ -45,6 +48,11 @@ def _over_its_ball(name: str, evaluation: Evaluation) -> bool:
     """Whether an attack that names no ball searched the paper's: ``robustill evaluate`` takes any."""
     found = evaluation.accuracies.get(name)
     return name == "clean" or "@" in name or (found is not None and repr(BUDGET) in found.adversary)
+
+
+def _place(teacher: str | None) -> str:
+    """The name of its directory, which tells one network from another wherever they all lie."""
+    return re.split("[:/]", (teacher or "").rstrip("/"))[-1]
 
 
 FIRST = {"distance": "distance_clean", "remainder": "remainder_uniform"}
