@@ -6,7 +6,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustill.attacks import Adversary, Linf, TargetedAPGD, TargetedFAB, TargetedMargin
+from robustill.attacks import (
+    FGSM,
+    PGD,
+    VMIFGSM,
+    Adversary,
+    Ascent,
+    Linf,
+    Margin,
+    TargetedAPGD,
+    TargetedFAB,
+    TargetedMargin,
+    search,
+)
 from robustill.attacks.search import PORTION, classify, in_portions, slope, targets_of
 from tests.networks import conv_net, images, labels, linear
 
@@ -39,6 +51,34 @@ def test_portions_change_nothing(count: int) -> None:
     torch.testing.assert_close(found, gradient)
     assert sum(model.seen) == 2 * count
     assert max(model.seen) <= PORTION and max(model.seen) - min(model.seen) <= 1
+
+
+BALL = Linf(0.05)
+CLIMBING: list[Adversary] = [
+    PGD(budget=BALL, steps=3, step_size=0.02),
+    FGSM(budget=BALL),
+    VMIFGSM(budget=BALL, steps=2, samples=2),
+    Ascent(attack=PGD(budget=BALL, steps=2, step_size=0.02), loss=Margin(), restarts=2),
+]
+
+
+@pytest.mark.parametrize("adversary", CLIMBING, ids=repr)
+def test_an_attack_in_portions_has_the_noise_of_the_whole_batch(
+    adversary: Adversary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(portion: int) -> tuple[Tensor, Tensor, list[int]]:
+        monkeypatch.setattr(search, "PORTION", portion)
+        model, noise = Watched(), torch.Generator().manual_seed(4)
+        x = images(11, 3, 8, 8, dtype=torch.float64)
+        x_adv = adversary(model, x, model.network(x).argmax(1), generator=noise)
+        return x_adv, torch.rand(1, generator=noise), model.seen
+
+    expected, drawn_next, at_once = found(11)
+    x_adv, next_too, seen = found(4)
+    torch.testing.assert_close(x_adv, expected, rtol=0, atol=1e-12)
+    assert torch.equal(drawn_next, next_too) and max(at_once) == 11 and sum(seen) == sum(at_once)
+    climbing = [count for count in seen if count <= 4]
+    assert climbing and (isinstance(adversary, Ascent) or climbing == seen)
 
 
 def test_rows_that_belong_together_are_in_one_portion() -> None:

@@ -199,6 +199,7 @@ def test_restarts_are_other_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         return x + starts[-1]
 
     monkeypatch.setattr(Uniform, "__call__", remember)
+    monkeypatch.setattr("robustill.attacks.search.PORTION", BATCH)
     assert verdict("C19", subject)[0] == "pass"
     firsts = {tuple(start[0].flatten().tolist()) for start in starts if len(start) == BATCH}
     assert len(firsts) == subject.effort.restarts

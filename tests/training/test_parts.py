@@ -16,12 +16,13 @@ from robustill.attacks.starts import Gaussian
 from robustill.data import Batches, CropFlip, Extra, Split
 from robustill.data.batches import Share
 from robustill.models import load_model
+from robustill.parts import Part, RowsOf
 from robustill.prepare import check_shares, choose_device, prepare
 from robustill.protocol import protocol
 from robustill.run import Run
 from robustill.team import Team
 from robustill.train import train
-from robustill.training.distributed import Part, RowsOf, parts
+from robustill.training.distributed import parts
 from robustill.types import Images, PerSample
 from tests.networks import images, labels, linear
 from tests.small import archive, assert_same, small_run

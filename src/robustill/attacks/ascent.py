@@ -8,7 +8,7 @@ from torch import Generator, nn
 
 from robustill.attacks.base import Adversary, Attack, frozen
 from robustill.attacks.losses import CrossEntropy, LogitLoss
-from robustill.attacks.search import Mask, Rows, classify, conquer
+from robustill.attacks.search import Mask, Rows, classify, conquer, in_parts
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels
 
@@ -33,12 +33,14 @@ class Ascent(Adversary):
             raise ValueError(f"Ascent requires at least 1 restart, the first search. Found: restarts={self.restarts}.")
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, *, generator: Generator | None = None) -> Images:
-        def search(rows: Rows) -> tuple[Images, Mask]:
-            label = y[rows]
-            found = self.attack.maximize(
-                lambda image: self.loss(at_least_float32(model(image)), label), x[rows], generator=generator
+        def climbed(x: Images, y: Labels) -> Images:
+            return self.attack.maximize(
+                lambda image: self.loss(at_least_float32(model(image)), y), x, generator=generator
             )
-            return found, classify(model, found).argmax(1) != label
+
+        def search(rows: Rows) -> tuple[Images, Mask]:
+            found = in_parts(climbed, x[rows], y[rows], generator)
+            return found, classify(model, found).argmax(1) != y[rows]
 
         with frozen(model):
             return conquer(x, classify(model, x).argmax(1) == y, repeat(search, self.restarts))

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, nn
 from torch.nn import functional as F
 
+from robustill.attacks.search import in_parts
 from robustill.attacks.starts import Start
 from robustill.component import Component
 from robustill.precision import at_least_float32
@@ -58,8 +59,12 @@ class Attack(Adversary):
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, *, generator: Generator | None = None) -> Images:
         """Climbs the model's cross-entropy in eval mode; every submodule's mode is restored afterwards."""
-        with frozen(model):
+
+        def climbed(x: Images, y: Labels) -> Images:
             return self.maximize(lambda image: cross_entropy(model, image, y), x, generator=generator)
+
+        with frozen(model):
+            return in_parts(climbed, x, y, generator)
 
 
 def gradient_of(loss: Loss, image: Images) -> Images:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Int64
 from torch import Generator, Tensor, nn
 
+from robustill.parts import Part
 from robustill.precision import at_least_float32
 from robustill.types import Images, Labels, Logits, PerSample
 
@@ -37,6 +38,18 @@ def in_portions(
         return work(*of_images)
     parts = [work(*portion) for portion in zip(*(rows.tensor_split(count) for rows in of_images), strict=True)]
     return tuple(torch.cat(part) for part in zip(*parts, strict=True))
+
+
+def in_parts(work: Callable[[Images, Labels], Images], x: Images, y: Labels, generator: Generator | None) -> Images:
+    """``work``, which may draw from the generator, done on a portion of the images at a time, each with the noise that
+    it would have among all of them.
+    """
+    portions = Part.whole(x, y).portions(PORTION if x.device.type == "cpu" else len(x))
+    done = []
+    for part, noise in [(part, part.noise(generator)) for part in portions]:
+        with noise:
+            done.append(work(part.x, part.y))
+    return torch.cat(done)
 
 
 def classify(model: nn.Module, x: Images) -> Logits:

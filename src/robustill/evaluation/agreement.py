@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from robustill.attacks.base import cross_entropy, frozen, gradient_of
+from robustill.attacks.search import in_portions
 from robustill.data.split import Split
 from robustill.evaluation.batchwise import measure_batches
 from robustill.evaluation.measurement import Measurement
@@ -23,8 +24,12 @@ from robustill.types import Images, Labels, PerSample
 
 def input_gradient(model: nn.Module, x: Images, y: Labels) -> Images:
     """The gradient of each image's cross-entropy with respect to the image, in eval mode."""
+
+    def work(x: Images, y: Labels) -> tuple[Images]:
+        return (gradient_of(lambda image: cross_entropy(model, image, y), x),)
+
     with frozen(model):
-        return gradient_of(lambda image: cross_entropy(model, image, y), x)
+        return in_portions(work, x, y)[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from robustill.attacks import Adversary, Budget, frozen
+from robustill.attacks.search import in_portions
 from robustill.component import in_full
 from robustill.evaluation.accuracy import passes
 from robustill.evaluation.measurement import Measurement
@@ -35,14 +36,17 @@ def remainder_proportion(model: nn.Module, x: Images, epsilon: Images) -> PerSam
     def logits(image: Tensor) -> Tensor:
         return at_least_float32(model(image))
 
-    with frozen(model), torch.enable_grad():
-        # ∇f(x)ᵀε of all logits at once is one directional derivative: two passes back, however many classes.
-        value, slope = torch.autograd.functional.jvp(logits, x.detach(), epsilon.detach())
-    with frozen(model), torch.no_grad():
-        moved = logits(x + epsilon)
-    remainder = torch.linalg.vector_norm(moved - value.detach() - slope.detach(), dim=1)
-    share: PerSample = remainder / torch.linalg.vector_norm(moved, dim=1).clamp_min(1e-12)
-    return share
+    def work(x: Images, epsilon: Images) -> tuple[PerSample]:
+        with torch.enable_grad():
+            # ∇f(x)ᵀε of all logits at once is one directional derivative: two passes back, however many classes.
+            value, slope = torch.autograd.functional.jvp(logits, x, epsilon)
+        with torch.no_grad():
+            moved = logits(x + epsilon)
+        remainder = torch.linalg.vector_norm(moved - value.detach() - slope.detach(), dim=1)
+        return (remainder / torch.linalg.vector_norm(moved, dim=1).clamp_min(1e-12),)
+
+    with frozen(model):
+        return in_portions(work, x.detach(), epsilon.detach())[0]
 
 
 @dataclass(frozen=True)
