@@ -220,7 +220,7 @@ class Unchanged(Check):
 
 
 class CleanAccuracy(Check):
-    """How far clean accuracy is from the reported one, less what the sample explains; or is it at chance?"""
+    """How far clean accuracy is from the reported one, less what both samples explain; or is it at chance?"""
 
     id = "A10"
     title = "Clean accuracy is what was reported"
@@ -232,18 +232,14 @@ class CleanAccuracy(Check):
     def measure(self, subject: Subject) -> Reading:
         correct, n = int(subject.correct.sum()), len(subject)
         low, high = wilson(correct, n)
-        share, reported = correct / n, _reported(subject)
+        said, evaluation = f"{correct / n:.1%} ({low:.1%} to {high:.1%})", subject.record.evaluation
+        reported = evaluation.accuracies.get("clean") if evaluation else None
         if reported is None:
-            said = f"{share:.1%} ({low:.1%} to {high:.1%}), not reported; chance is {subject.chance:.1%}"
+            said += f", not reported; chance is {subject.chance:.1%}"
             return Reading.of(0.0 if low > subject.chance else 1.0, said)
-        apart = max(0.0, low - reported, reported - high)
-        return Reading.of(apart, f"{share:.1%} ({low:.1%} to {high:.1%}), reported {reported:.1%}")
-
-
-def _reported(subject: Subject) -> float | None:
-    evaluation = subject.record.evaluation
-    clean = evaluation.accuracies.get("clean") if evaluation else None
-    return None if clean is None else clean.accuracy
+        lowest, highest = reported.interval
+        apart = max(0.0, low - highest, lowest - high)
+        return Reading.of(apart, f"{said}, reported {reported.accuracy:.1%} of {reported.n:,}")
 
 
 def _apart(first: Logits, second: Logits) -> float:
