@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -46,10 +47,17 @@ def checkpoints(target: RunDirectory) -> dict[str, Path]:
     return found
 
 
+def instead(settings: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+    """The settings of a run, and what is given in place of its own; None is nothing given."""
+    return {**settings, **{key: value for key, value in given.items() if value is not None}}
+
+
 def measure_run(
     target: RunDirectory,
     *,
     data: str | None = None,
+    image_size: int | None = None,
+    channels: int | None = None,
     teacher: str | None = None,
     attacks: Sequence[str] = ("clean", "pgd20"),
     budget: Budget | None = None,
@@ -72,7 +80,7 @@ def measure_run(
 
     Args:
         target: the run, or the folder of a checkpoint.
-        data, teacher: texts as in a recipe; None takes the run's own.
+        data, image_size, channels, teacher: as in a recipe; None takes the run's own.
         attacks: names of adversaries (``robustill.evaluation.adversaries``).
         budget: the ball they search unless they name their own; None is Linf(8/255).
         eps: radii of a curve for every attack over that ball, at about twice the price of one radius.
@@ -93,15 +101,15 @@ def measure_run(
     team = here()
     if shard is not None and team.size > 1:
         raise ValueError("torchrun divides an evaluation by itself. Found: --shard too. Leave one of them out.")
-    settings, place, ball = target.settings(), choose_device(device), budget or Linf(8 / 255)
+    settings = instead(target.settings(), data=data, image_size=image_size, channels=channels, teacher=teacher)
+    place, ball = choose_device(device), budget or Linf(8 / 255)
     found = checkpoints(target)
-    text = data or settings.get("data")
+    text, name = settings.get("data"), settings.get("teacher")
     if text is None:
         raise ValueError(f"{target.path} is no run that names its data. Give --data demo, folder:PATH or npz:PATH.")
-    size, channels = settings.get("image_size"), settings.get("channels")
-    name = teacher or settings.get("teacher")
+    size, depth = settings.get("image_size"), settings.get("channels")
     with team.one_first():
-        dataset = load(text, image_size=size, channels=channels, stream=settings.get("stream"), device=place)
+        dataset = load(text, image_size=size, channels=depth, stream=settings.get("stream"), device=place)
         guide = None if name is None else load_other("Teacher", name, dataset, place)
         other = None if surrogate is None else Surrogate(load_other("Surrogate", surrogate, dataset, place), surrogate)
     adversaries = adversaries_named(attacks, ball, surrogate=other, engine=engine)

@@ -62,6 +62,18 @@ def written(file: str) -> dict[str, Any]:
     return row
 
 
+@pytest.mark.usefixtures("cheap")
+def test_images_of_another_size_are_not_those_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    def reported(*words: object) -> bool:
+        command("audit", "runs/student", *words)
+        return "not reported" not in found(written("runs/student/audit.json"), "A10")["measured"]
+
+    assert command("evaluate", "runs/student", "--attacks", "clean") == 0
+    assert reported() and not reported("--image_size", 12) and reported("--image_size", 8)
+    assert command("audit", "runs/student", "--channels", 3) == 2
+    assert "Give --channels 1" in capsys.readouterr().err
+
+
 def found(row: dict[str, Any], id: str) -> dict[str, Any]:
     return next(finding for finding in row["findings"] if finding["id"] == id)
 
@@ -82,7 +94,7 @@ def test_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert [finding["id"] for finding in row["findings"]][:3] == ["A1", "A2", "A3"] and len(row["findings"]) == 34
     for finding in row["findings"]:
         assert f" {finding['id']} " in text and finding["verdict"] in text
-    assert found(row, "A10")["measured"].endswith("%") and "reported" in found(row, "A10")["measured"]
+    assert re.search(r"%\), reported [\d.]+% of 80$", found(row, "A10")["measured"])
     assert found(row, "E32")["measured"] == "0 of 40 images are among 300 for training and validation"
     assert found(row, "E31")["verdict"] in ("pass", "warn") and found(row, "E34")["verdict"] == "pass"
     assert text.splitlines()[-1].startswith(f"{row['verdict']}: ") and text.strip().endswith("runs/student/audit.json")

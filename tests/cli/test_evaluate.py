@@ -100,6 +100,22 @@ def test_a_curve_for_every_attack_over_the_budget() -> None:
     assert RUN.arrays("last")["withstood_pgd5"].tolist().count(4) == correct[-1]
 
 
+def test_a_lone_network_sees_images_of_the_size_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree("runs/teacher/checkpoints/last", "network")
+    archive(Path("large.npz"), size=12)
+    words = ["evaluate", "network", "--data", "npz:large.npz", "--attacks", "clean"]
+
+    def shown() -> tuple[int, int, int] | None:
+        return RunDirectory(Path("network")).evaluations()["model"].image_shape
+
+    assert command(*words) == 0 and shown() == (1, 12, 12)
+    assert command(*words, "--image_size", 8) == 0 and shown() == (1, 8, 8)
+    assert command(*words, "--channels", 3) == 2
+    assert "Found: 1 in file:network, 3 in npz:large.npz. Give --channels 1" in capsys.readouterr().err
+    assert command(*words, "--image_size", 0) == 2
+    assert "`image_size` must be a number of pixels" in capsys.readouterr().err
+
+
 def test_the_distance_to_the_teacher_and_the_remainder() -> None:
     found = evaluate("--attacks", "clean", "--measures", "distance, remainder")
     assert list(found.measures) == [

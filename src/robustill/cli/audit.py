@@ -18,7 +18,7 @@ from robustill.cli.arguments import make_parser, parse
 from robustill.data import Dataset, load
 from robustill.expression import parse as parse_expression
 from robustill.files import require_writable
-from robustill.measure import SINGLE, checkpoints, load_checkpoint, load_other
+from robustill.measure import SINGLE, checkpoints, instead, load_checkpoint, load_other
 from robustill.models import Classifier
 from robustill.prepare import choose_device, use_threads
 from robustill.results import RunDirectory
@@ -42,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
         "teacher, such as py:pkg.mod:function",
     )
     parser.add_argument("--data", type=str | None, help="where the images come from; default: the run's data")
+    parser.add_argument("--image_size", type=int | None, help="side of the images in pixels; default: as the run's")
+    parser.add_argument("--channels", type=int | None, help="1 (grey) or 3 (colour); default: as the run's")
     parser.add_argument("--teacher", type=str | None, help="what it was distilled from; default: the run's teacher")
     parser.add_argument("--budget", type=str, default="Linf(8/255)", help="the ball that attacks search")
     parser.add_argument("--samples", type=int | None, help="a stratified sample of so many test images; default: 256")
@@ -53,7 +55,14 @@ def main(arguments: Sequence[str]) -> int:
     values = parse(parser, arguments)
     use_threads(values.threads)
     budget, effort = parse_expression(values.budget, Budget), _effort(values.full, values.samples)
-    subject = prepare(values.target, values.data, values.teacher, choose_device(values.device))
+    subject = prepare(
+        values.target,
+        values.data,
+        values.teacher,
+        choose_device(values.device),
+        image_size=values.image_size,
+        channels=values.channels,
+    )
     file = Path(values.output) if values.output else subject.folder / "audit.json"
     require_writable(file)
     console = Console()
@@ -96,19 +105,28 @@ class Audited:
     record: Record
 
 
-def prepare(target: str, data: str | None, teacher: str | None, device: torch.device) -> Audited:
-    """Loads everything, and refuses what does not fit.
+def prepare(
+    target: str,
+    data: str | None,
+    teacher: str | None,
+    device: torch.device,
+    *,
+    image_size: int | None = None,
+    channels: int | None = None,
+) -> Audited:
+    """Loads everything, and refuses what does not fit. What is not given is the run's own.
 
     Raises:
         ValueError: the target, its data or its teacher are not to be had, or do not fit each other.
     """
     run = RunDirectory(Path(target))
     elsewhere = not run.path.exists() and (":" in target or target == "demo")
-    settings = {} if elsewhere else run.settings()
+    own = {} if elsewhere else run.settings()
+    settings = instead(own, data=data, image_size=image_size, channels=channels, teacher=teacher)
     found = {} if elsewhere else checkpoints(run)
-    dataset = _dataset(target, data, settings)
+    dataset = _dataset(target, settings)
     name = target if elsewhere else next(key for key in ("best", "last", "model") if key in found)
-    teacher_name = teacher or settings.get("teacher")
+    teacher_name = settings.get("teacher")
     return Audited(
         name=name,
         folder=Path() if elsewhere else run.path,
@@ -122,8 +140,8 @@ def prepare(target: str, data: str | None, teacher: str | None, device: torch.de
     )
 
 
-def _dataset(target: str, data: str | None, settings: Mapping[str, Any]) -> Dataset:
-    text = data or settings.get("data")
+def _dataset(target: str, settings: Mapping[str, Any]) -> Dataset:
+    text = settings.get("data")
     if text is None:
         raise ValueError(f"{target} is no run that names its data. Give --data demo, folder:PATH or npz:PATH.")
     return load(text, image_size=settings.get("image_size"), channels=settings.get("channels"))
@@ -132,8 +150,12 @@ def _dataset(target: str, data: str | None, settings: Mapping[str, Any]) -> Data
 def _record(run: RunDirectory, name: str, dataset: Dataset, *, own: bool) -> Record:
     """What a run says of its network; of its images where they are its ``own``, of its accuracy where it is of them."""
     rows, evaluation = run.metrics(), run.evaluations().get(name)
+    if evaluation is not None and (
+        evaluation.data != dataset.name or evaluation.image_shape not in (None, dataset.test.shape)
+    ):
+        evaluation = None
     return Record(
-        evaluation=evaluation if evaluation is not None and evaluation.data == dataset.name else None,
+        evaluation=evaluation,
         validation=tuple(row["validation_robust"] for row in rows if "validation_robust" in row),
         train=dataset.train if own else None,
     )

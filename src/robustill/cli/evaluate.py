@@ -49,6 +49,8 @@ def main(arguments: Sequence[str]) -> None:
         measured = measure_run(
             target,
             data=values.data,
+            image_size=values.image_size,
+            channels=values.channels,
             teacher=values.teacher,
             attacks=split_names(values.attacks),
             budget=budget,
@@ -84,6 +86,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
         help="a run's directory, or a folder with model.safetensors and config.json",
     )
     parser.add_argument("--data", type=str | None, help="where the images come from; default: the run's data")
+    parser.add_argument("--image_size", type=int | None, help="side of the images in pixels; default: as the run's")
+    parser.add_argument("--channels", type=int | None, help="1 (grey) or 3 (colour); default: as the run's")
     parser.add_argument("--teacher", type=str | None, help="the teacher for GD and GC; default: the run's teacher")
     parser.add_argument("--attacks", type=str, default="clean,pgd20", help=ATTACKS)
     parser.add_argument("--budget", type=str, default="Linf(8/255)", help="the ball that attacks search")

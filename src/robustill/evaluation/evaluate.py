@@ -96,6 +96,7 @@ def evaluate(
         teacher=teacher_name,
         batch_size=batch_size,
         seed=seed,
+        image_shape=split.shape,
         seconds=time.perf_counter() - began + (0 if ledger is None else ledger.seconds),
         environment=environment(),
         arrays=arrays,

@@ -234,6 +234,8 @@ def alike(one: Evaluation, other: Evaluation, metric: Metric) -> bool:
     a, b = metric.of(one), metric.of(other)
     if a is None or b is None or (one.data, one.split, a.n) != (other.data, other.split, b.n):
         return False
+    if one.image_shape and other.image_shape and one.image_shape != other.image_shape:
+        return False
     if isinstance(a, Accuracy) and isinstance(b, Accuracy):
         return a.adversary == b.adversary
     return one.teacher == other.teacher

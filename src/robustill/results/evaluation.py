@@ -138,6 +138,7 @@ class Evaluation:
         agreement: of its input gradients with the teacher's: gd and gc.
         measures: other means over the images, such as the distance to the teacher's logits.
         curves: accuracy against the radius of the budget, by the adversary's name.
+        image_shape: channels, height and width of the images as they were shown to the model; None in older results.
         seconds: spent on measuring, in all processes together.
         arrays: per-image numbers and the gallery; they are kept beside the JSON.
     """
@@ -155,6 +156,7 @@ class Evaluation:
     precision: str = "float32"
     batch_size: int
     seed: int
+    image_shape: tuple[int, int, int] | None = None
     seconds: float
     environment: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
@@ -179,6 +181,7 @@ class Evaluation:
         """All but the arrays, with accuracies and intervals written out for readers that are not this class."""
         row = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "arrays"}
         row["classes"], row["environment"] = list(self.classes), dict(self.environment)
+        row["image_shape"] = None if self.image_shape is None else list(self.image_shape)
         row["accuracies"] = {k: v.to_json(self.classes) for k, v in self.accuracies.items()}
         row["curves"] = {k: [point.to_json(self.classes) for point in v] for k, v in self.curves.items()}
         for group in ("agreement", "measures"):
@@ -189,6 +192,8 @@ class Evaluation:
     def from_json(cls, row: Mapping[str, Any]) -> Evaluation:
         row = {key: value for key, value in row.items() if key != DIGEST}  # of a copy that was read as JSON
         row["classes"] = tuple(row["classes"])
+        shape = row.get("image_shape")
+        row["image_shape"] = None if shape is None else tuple(shape)
         row["accuracies"] = {k: Accuracy.from_json(v) for k, v in row["accuracies"].items()}
         row["curves"] = {k: tuple(map(Point.from_json, v)) for k, v in row.get("curves", {}).items()}
         for group in ("agreement", "measures"):
