@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustill.attacks import PGD, Linf, Uniform, Zero
+from robustill.attacks import PGD, Linf, Uniform, Zero, search
 from robustill.data import Split, to_float
 from robustill.evaluation import Distance, evaluate, measure_batches, pointwise_distance
 from robustill.methods import KD, PGDAT, RSLAD, SAAD, TRADES, AdaAD
@@ -48,6 +48,24 @@ def test_the_noise_is_uniform_in_the_ball() -> None:
     delta = (found["distance_uniform"] - pixel) * 255 / 8
     assert delta.abs().max() <= 1 + 1e-5
     assert delta.mean().abs() < 0.05 and (delta.square().mean() - 1 / 3).abs() < 0.03
+
+
+@pytest.mark.parametrize("method", [PGDAT(), AdaAD(), SAAD()], ids=repr)
+def test_a_few_images_at_a_time_are_as_far_as_all_at_once(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
+    student, teacher = conv_net(), frozen_teacher(conv_net(seed=2))
+
+    def found(portion: int) -> tuple[dict[str, Tensor], int]:
+        monkeypatch.setattr(search, "PORTION", portion)
+        asked: list[int] = []
+        hook = student.register_forward_pre_hook(lambda _, inputs: asked.append(len(inputs[0])))
+        values = distances(method, student, teacher, coloured())
+        hook.remove()
+        return values, max(asked)
+
+    (whole, at_once), (parted, at_most) = found(20), found(7)
+    assert (at_once, at_most) == (20, 7)
+    for name, values in whole.items():
+        torch.testing.assert_close(parted[name], values, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", [PGDAT(), TRADES(), RSLAD(), AdaAD(), SAAD()], ids=repr)

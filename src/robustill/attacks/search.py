@@ -40,9 +40,9 @@ def in_portions(
     return tuple(torch.cat(part) for part in zip(*parts, strict=True))
 
 
-def in_parts(work: Callable[[Images, Labels], Images], x: Images, y: Labels, generator: Generator | None) -> Images:
-    """``work``, which may draw from the generator, done on a portion of the images at a time, each with the noise that
-    it would have among all of them.
+def in_parts(work: Callable[[Images, Labels], Tensor], x: Images, y: Labels, generator: Generator | None) -> Tensor:
+    """``work``, which may draw from the generator and gives a row for each image, done on a portion of the images at a
+    time, each with the noise that it would have among all of them.
     """
     portions = Part.whole(x, y).portions(PORTION if x.device.type == "cpu" else len(x))
     done = []

@@ -13,6 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from robustill.attacks import Attack, Budget, Uniform, frozen
+from robustill.attacks.search import in_parts
 from robustill.component import in_full
 from robustill.evaluation.accuracy import passes
 from robustill.evaluation.measurement import Measurement
@@ -75,8 +76,12 @@ class Distance(Measurement):
         return (self.budget,)
 
     def __call__(self, model: nn.Module, x: Images, y: Labels, generator: Generator) -> dict[str, Tensor]:
-        noisy = Uniform()(x, self.budget, generator)
-        with frozen(self.teacher):
-            line = self._attacking.attacked(model, self.teacher, x, y, attack=self.attack, generator=generator)
-        images = {"clean": x, "uniform": noisy, "adversarial": line.point(1)}
-        return {f"distance_{name}": pointwise_distance(model, self.teacher, image) for name, image in images.items()}
+        def apart(x: Images, y: Labels) -> Tensor:
+            noisy = Uniform()(x, self.budget, generator)
+            with frozen(self.teacher):
+                line = self._attacking.attacked(model, self.teacher, x, y, attack=self.attack, generator=generator)
+            shown = (x, noisy, line.point(1))
+            return torch.stack([pointwise_distance(model, self.teacher, image) for image in shown], dim=1)
+
+        found = in_parts(apart, x, y, generator).unbind(1)
+        return dict(zip(("distance_clean", "distance_uniform", "distance_adversarial"), found, strict=True))
