@@ -50,6 +50,10 @@ class Part:
             for a, b in pairwise(ends)
         ]
 
+    def noisy_portions(self, most: int, generator: Generator | None) -> list[tuple[Part, AbstractContextManager[Any]]]:
+        """The portions, each with its ``noise``."""
+        return [(portion, portion.noise(generator)) for portion in self.portions(most)]
+
     def noise(self, generator: Generator | None) -> AbstractContextManager[Any]:
         """Within, what is drawn for the part is its rows of what is drawn for the batch.
 

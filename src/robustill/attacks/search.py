@@ -44,11 +44,10 @@ def in_parts(work: Callable[[Images, Labels], Tensor], x: Images, y: Labels, gen
     """``work``, which may draw from the generator and gives a row for each image, done on a portion of the images at a
     time, each with the noise that it would have among all of them.
     """
-    portions = Part.whole(x, y).portions(PORTION if x.device.type == "cpu" else len(x))
-    done = []
-    for part, noise in [(part, part.noise(generator)) for part in portions]:
+    most, done = PORTION if x.device.type == "cpu" else len(x), []
+    for portion, noise in Part.whole(x, y).noisy_portions(most, generator):
         with noise:
-            done.append(work(part.x, part.y))
+            done.append(work(portion.x, portion.y))
     return torch.cat(done)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -156,6 +156,11 @@ def like_the_first(found: Sequence[Evaluation], metric: Metric) -> list[Evaluati
 def comparable(found: Sequence[Evaluation], metric: Metric) -> bool:
     """Whether a metric was measured in the same way in all of them."""
     return len(like_the_first(found, metric)) == len(found)
+
+
+def measured_alike(shown: Iterable[tuple[Group, str]], metric: Metric) -> bool:
+    """Whether a metric of groups, each at a checkpoint, was measured in the same way in all of them."""
+    return comparable([one for group, checkpoint in shown for one in counted(group, checkpoint, metric)], metric)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,11 @@ from robustill.report.measures import (
     Measurement,
     Metric,
     Tone,
-    comparable,
     compare,
-    counted,
     headline,
     headline_comparison,
     measure,
+    measured_alike,
     metrics_of,
     shown_checkpoint,
 )
@@ -177,7 +176,7 @@ def _no_pair(study: Study, metric: Metric) -> Verdict:
     label, group, measured = ranked[0]
     of = _images(study, group, measured.checkpoint, measured.images[0])
     average = f" on average over {len(measured.values)} seeds" if len(measured.values) > 1 else ""
-    comparable = _comparable(ranked, metric)
+    comparable = measured_alike([(group, one.checkpoint) for _, group, one in ranked], metric)
     most = f", the most of {len(ranked)} networks" if len(ranked) > 1 and comparable else ""
     low, high = map(percent, measured.interval)
     notes = [f"Its 95 % interval is {low} to {high} (checkpoint “{measured.checkpoint}”)."]
@@ -198,12 +197,6 @@ def _ranked(study: Study, networks: list[tuple[str, Group]], metric: Metric) -> 
     found = [(name, group, measure(group, shown_checkpoint(study, group), metric)) for name, group in networks]
     measured = [(name, group, measurement) for name, group, measurement in found if measurement]
     return sorted(measured, key=lambda row: -row[2].mean)
-
-
-def _comparable(ranked: list[tuple[str, Group, Measurement]], metric: Metric) -> bool:
-    """Whether all were measured on as many images of the same data, by the same attack."""
-    found = [evaluation for _, group, one in ranked for evaluation in counted(group, one.checkpoint, metric)]
-    return comparable(found, metric)
 
 
 def _nothing_measured(study: Study) -> str:

@@ -87,7 +87,7 @@ def descend(
         label_smoothing=label_smoothing,
         generator=generator,
     )
-    searches = [[(portion, portion.noise(generator)) for portion in part.portions(most)] for part in own]
+    searches = [part.noisy_portions(most, generator) for part in own]
     lines = []
     for search in searches:
         found = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from robustill.report.figures import CROWD, Point, scatter
-from robustill.report.measures import Measurement, Metric, comparable, counted, headline, measure, metrics_of
+from robustill.report.measures import Measurement, Metric, headline, measure, measured_alike, metrics_of
 from robustill.report.records import Study
 from robustill.report.sections.base import Chart, Fold, Key, Panel, Section
 from robustill.report.sections.networks import HEAD, Network, networks
@@ -47,8 +47,7 @@ def tradeoff(study: Study) -> Section | None:
     lead += "The table has the 95 % intervals." if len(points) > CROWD else "Thin lines are 95 % intervals."
     if arrows:
         lead += " An arrow goes from a base method to the same method with a term added."
-    measured = [e for one in plotted for e in counted(one.network.group, one.robust.checkpoint, metric)]
-    if not comparable(measured, metric):
+    if not measured_alike([(one.network.group, one.robust.checkpoint) for one in plotted], metric):
         lead += " Not all of these networks were measured alike: the table of every number says on what, and how."
     columns = [Column(title, scale=100) for title in ("Clean %", "Clean % low", "Clean % high")]
     columns += [Column(f"{metric.label} %{end}", scale=100) for end in ("", " low", " high")]
