@@ -51,12 +51,17 @@ def _pairs(network: nn.Module, x: Images) -> tuple[Pair, ...]:
     """What of a network is folded now; nothing where somebody listens to its layers, or where a compiler does that."""
     layers = set(network.modules())
     heard = any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers - {network})
-    if heard or "forward" in vars(network) or network._compiled_call_impl is not None:
+    if heard or compiled(network):
         return ()
     pairs = _found.get(network)
     if pairs is None or not {layer for pair in pairs for layer in pair} - {None} <= layers:
         pairs = _found[network] = _checked_pairs(network, x)
     return pairs
+
+
+def compiled(network: nn.Module) -> bool:
+    """Whether a compiler knows its layers: with others in their place it would begin again."""
+    return "forward" in vars(network) or network._compiled_call_impl is not None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from robustill.training.awp import AWP
 from robustill.training.checkpointing import Checkpointed
 from robustill.training.distributed import Outer, agree, parts, unjoined
 from robustill.types import Images, Labels, Scalar
+from robustill.winograd import shortened
 
 
 class Descent(NamedTuple):
@@ -75,6 +76,7 @@ def descend(
     by_image = method.attack_mode == "eval"
     searched = (student, teacher, natural_teacher) if by_image else (teacher, natural_teacher)
     networks = [network for network in searched if network is not None]
+    wide = networks if precision == "float32" else ()
     divided = by_image and (gradient_checkpointing or x.device.type == "cpu")
     most = PORTION[precision] if divided else len(x)
     attacked = partial(
@@ -91,7 +93,7 @@ def descend(
     lines = []
     for search in searches:
         found = []
-        with mixed(), folded(networks, x):
+        with mixed(), folded(networks, x), shortened(wide):
             for portion, noise in search:
                 with noise:
                     found.append(attacked(portion.x, portion.y))
