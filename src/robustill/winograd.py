@@ -25,6 +25,15 @@ from torch import Tensor, nn
 
 from robustill.folding import compiled
 
+G = (
+    (1 / 4, 0, 0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0, 0, 4),  # usually 1, and the last row of Bᵀ four times as large
+)
+
 ROWS = 4
 """So many rows of the output are made together."""
 
@@ -52,8 +61,8 @@ def shortened(networks: Iterable[nn.Module]) -> Iterator[None]:
     found = (layer for network in networks if not compiled(network) for layer in network.modules())
     layers = [layer for layer in found if isinstance(layer, nn.Conv2d) and _suits(layer)]
     try:
-        for layer in layers:
-            shorter = partial(_convolve, layer._conv_forward, layer.weight, _taps(layer.weight.detach()))
+        for layer, taps in zip(layers, _taps([layer.weight.detach() for layer in layers]), strict=True):
+            shorter = partial(_convolve, layer._conv_forward, layer.weight, taps)
             layer._conv_forward = shorter  # type: ignore[method-assign]  # of this layer, for now
         yield
     finally:
@@ -84,16 +93,16 @@ def _convolve(
     return plain(x, weight, bias)
 
 
-def _taps(weight: Tensor) -> Products:
-    """``G g``, of one row each."""
-    top, middle, bottom = weight.split(1, dim=2)
-    taps = (
-        top / 4,
-        *_sum_and_difference((top + bottom) / -6, middle / -6),
-        *_sum_and_difference((top + 4 * bottom) / 24, middle / 12),
-        4 * bottom,  # because the last row of Bᵀ is a quarter of the usual one here
-    )
-    return [tap.contiguous(memory_format=torch.channels_last) for tap in taps]
+def _taps(weights: Sequence[Tensor]) -> Iterator[Products]:
+    """``G g``, of one row each; all in one block of memory, which leaves no gaps when it is given back."""
+    memory = torch.empty(sum(2 * weight.nbytes for weight in weights), dtype=torch.uint8)  # six rows instead of three
+    for weight, block in zip(weights, memory.split([2 * weight.nbytes for weight in weights]), strict=True):
+        out, channels, _, width = weight.shape
+        taps = block.view(weight.dtype).view(6, out, 1, width, channels).permute(0, 1, 4, 2, 3)  # channels last
+        top, middle, bottom = weight.split(1, dim=2)
+        for tap, (x, y, z) in zip(taps, G, strict=True):
+            torch.mul(top, x, out=tap).add_(middle, alpha=y).add_(bottom, alpha=z)
+        yield taps.unbind()
 
 
 class _Convolution(torch.autograd.Function):
@@ -129,9 +138,9 @@ def _forward(x: Rows, taps: Products, y: Rows, bias: Tensor | None) -> None:
 
     biases = (None, bias, None, None, None, None)  # what is added to the second product is added to every row
     products = (first, *inner, *outer, last)
-    first, p, q, r, s, last = (F.conv2d(*both, padding=(0, 1)) for both in zip(products, taps, biases, strict=True))
-    a, b, c, d = y
+    first, p, q, r, s, last = (F.conv2d(*three, padding=(0, 1)) for three in zip(products, taps, biases, strict=True))
     (even, odd), (even_2, odd_2) = _sum_and_difference(p, q), _sum_and_difference(r, s)
+    a, b, c, d = y
     torch.add(even, even_2, out=a).add_(first)
     torch.add(odd, odd_2, alpha=2, out=b)
     torch.add(even, even_2, alpha=4, out=c)
@@ -146,8 +155,8 @@ def _backward(dy: Rows, taps: Products, dx: Rows) -> None:
 
     products = (a, *inner, *outer, d)
     first, p, q, r, s, last = (F.conv_transpose2d(*both, padding=(0, 1)) for both in zip(products, taps, strict=True))
-    a, b, c, d = dx
     (even, odd), (even_2, odd_2) = _sum_and_difference(p, q), _sum_and_difference(r, s)
+    a, b, c, d = dx
     torch.sub(last, odd, alpha=4, out=a).sub_(odd_2, alpha=2)
     torch.add(even_2, even, alpha=4, out=b).add_(first, alpha=5).neg_()
     torch.add(odd, odd_2, alpha=2, out=c).sub_(last, alpha=1.25)
