@@ -28,7 +28,10 @@ KINDS = {
     "convolutions": ("mkldnn_convolution", "cudnn_convolution", "convolution_backward", "_convolution"),
     "BatchNorm": ("native_batch_norm", "batch_norm", "cudnn_batch_norm"),
     "activations": ("clamp_min", "threshold_backward", "relu"),
-    "copies, casts and sums of feature maps": ("copy_", "cat", "add", "add_", "sub", "sub_", "clone", "fill_", "zero_", "mul"),
+    "copies, casts and sums of feature maps": (
+        *("copy_", "cat", "clone", "fill_", "zero_"),
+        *("add", "add_", "sub", "sub_", "mul"),
+    ),
     "linear layers": ("addmm", "mm"),
 }
 """The names of each kind's operations, in the first two kinds their beginnings; what is none of these is the rest."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,6 +25,13 @@ from tests.networks import images, labels, seeded
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="needs a PyTorch with oneDNN, as without it nothing is shortened"
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def also_small_maps() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(robustill.winograd, "BYTES", 0)
+        yield
 
 
 @pytest.fixture
@@ -147,6 +154,16 @@ def test_other_maps_are_convolved_as_ever(x: Tensor, calls: list[bool]) -> None:
     with shortened([layer]):
         assert torch.equal(layer(x), expected)
     assert not calls
+
+
+def test_small_maps_are_convolved_as_ever(calls: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, x = wide(), maps(2, CHANNELS, 8, 8)
+    monkeypatch.setattr(robustill.winograd, "BYTES", x.nbytes)
+    with shortened([layer]):
+        layer(x)
+        assert len(calls) == 1
+        layer(x[:1])
+    assert len(calls) == 1
 
 
 def test_bfloat16_is_left_alone(calls: list[bool]) -> None:

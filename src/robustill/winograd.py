@@ -40,6 +40,9 @@ ROWS = 4
 CHANNELS = 64
 """The least that go in and come out of a layer for which it pays."""
 
+BYTES = 2**20
+"""The least that the maps must have: with fewer the many small operations take longer than is saved."""
+
 PORTION = 2**22
 """So many bytes of maps are worked on at once: their combinations stay in a processor's caches."""
 
@@ -53,7 +56,7 @@ Products = Sequence[Tensor]
 @contextmanager
 def shortened(networks: Iterable[nn.Module]) -> Iterator[None]:
     """Within, 3x3 convolutions of stride 1 and ``CHANNELS`` or more multiply half as often on a CPU, if their maps have
-    channels last and a height that ``ROWS`` divides; afterwards all is as before.
+    ``BYTES`` or more, channels last and a height that ``ROWS`` divides; afterwards all is as before.
 
     For searches, which change the image and not the network: the weights are those at the entry. A layer whose weights
     are to get gradients, or which computes in bfloat16, convolves as ever.
@@ -88,7 +91,8 @@ def _convolve(
 ) -> Tensor:
     constant = weight is known and not (torch.is_grad_enabled() and weight.requires_grad)
     alike = x.dtype == weight.dtype and not torch.is_autocast_enabled(x.device.type)
-    if constant and alike and x.is_contiguous(memory_format=torch.channels_last) and x.shape[2] % ROWS == 0:
+    suits = x.nbytes >= BYTES and x.shape[2] % ROWS == 0 and x.is_contiguous(memory_format=torch.channels_last)
+    if constant and alike and suits:
         return _Convolution.apply(x, bias, taps, False)  # type: ignore[no-any-return, no-untyped-call]
     return plain(x, weight, bias)
 
