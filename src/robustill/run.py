@@ -65,7 +65,7 @@ class Run:
         accumulate: in how many parts a process goes through its images of a batch, one after the other, where memory is
             short. BatchNorm's statistics are of a part.
         gradient_checkpointing: whether memory is saved at the price of some time, with the same numbers: the student's
-            feature maps of the outer step are computed again when their gradient is due, and a GPU attacks 64 images at
+            feature maps of the outer step are computed again when their gradient is due, and a GPU attacks 32 images at
             once (128 in bfloat16), as a CPU always does.
         sync_batch_norm: whether BatchNorm's statistics are those of the images of all processes; otherwise of those of
             each process. Needs GPUs.

@@ -36,9 +36,9 @@ class Descent(NamedTuple):
     images: int
 
 
-PORTION = {"float32": 64, "bfloat16": 128}
-"""So many images are attacked at once on a CPU, and anywhere where memory is to be saved: the feature maps of more are
-larger than what a CPU's allocator keeps (``allocation.KEPT``).
+PORTION = {"float32": 32, "bfloat16": 128}
+"""So many images are attacked at once on a CPU, and anywhere where memory is to be saved. More would take no less time,
+and in large networks their feature maps are larger than what a CPU's allocator keeps (``allocation.KEPT``).
 """
 
 Descend = Callable[..., Descent]
