@@ -7,7 +7,7 @@ that the four see with six of the filter's ``g``,
     y = Aᵀ [(G g) ⊙ (Bᵀ d)].
 
 Combining rows takes additions, of which wide layers make few beside their products. The rounding error is about twice
-that of the plain convolution in float32; in bfloat16 it would be eight times that, which is why it is not used there.
+that of the plain convolution. In bfloat16 it would be several times as large, so there nothing is combined.
 
 .. [1] Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016; the points are 0, ±1, ±2, ∞.
 """
