@@ -21,6 +21,7 @@ from robustill.prepare import prepare
 from robustill.profile import PHASES, Profile, profile
 from robustill.setting import Setting
 from robustill.train import train
+from robustill.training.step import PORTION
 from tests.small import archive, command, flags, small_run
 
 NOW = [0.0]
@@ -54,6 +55,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 def setting(data: str, monkeypatch: pytest.MonkeyPatch) -> Setting:
     """A student whose passes take 1 second forward and 10 back, a teacher's 100 and 1000; nothing else takes any."""
     setting = prepare(small_run(data))
+    monkeypatch.setitem(PORTION, "float32", setting.run.batch_size)  # a batch is one pass
     monkeypatch.setattr("robustill.profile.time.perf_counter", lambda: NOW[0])
     return replace(setting, student=Slow(1), teacher=Slow(100).eval().requires_grad_(False))
 
