@@ -181,6 +181,19 @@ def test_no_images_give_no_maps(calls: list[bool]) -> None:
         assert layer(maps(0, CHANNELS, 8, 8)).shape == (0, CHANNELS, 8, 8)
 
 
+def test_torch_func_is_left_alone(calls: list[bool]) -> None:
+    layer, x = wide(), maps(3, CHANNELS, 8, 8).detach()
+
+    def one(image: Tensor) -> Tensor:
+        result: Tensor = layer(image[None]).square().sum()
+        return result
+
+    expected = torch.func.vmap(torch.func.grad(one))(x)
+    with shortened([layer]):
+        torch.testing.assert_close(torch.func.vmap(torch.func.grad(one))(x), expected)
+    assert not calls
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_afterwards_the_network_is_what_it_was(fails: bool) -> None:
     layer = SameConv2d(CHANNELS, CHANNELS)

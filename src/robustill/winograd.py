@@ -91,8 +91,9 @@ def _convolve(
 ) -> Tensor:
     constant = weight is known and not (torch.is_grad_enabled() and weight.requires_grad)
     alike = x.dtype == weight.dtype and not torch.is_autocast_enabled(x.device.type)
+    plainly = not torch._C._functorch.is_functorch_wrapped_tensor(x)  # as in an attack made with torch.func
     suits = x.nbytes >= BYTES and x.shape[2] % ROWS == 0 and x.is_contiguous(memory_format=torch.channels_last)
-    if constant and alike and suits:
+    if constant and alike and plainly and suits:
         return _Convolution.apply(x, bias, taps, False)  # type: ignore[no-any-return, no-untyped-call]
     return plain(x, weight, bias)
 
